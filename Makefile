@@ -1,0 +1,62 @@
+# Everything a person or CI does here. `make demo` and `make test` build what they need themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NODE := node_modules/.ready
+SOURCES := bench bundles cdk cli demo docs events functions local serving tests training app.py
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test check format lint types arch synth docs docs-fresh bench clean
+
+setup: $(READY) $(NODE)
+
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[functions,checks,containers,cdk,local,demo,dev]"
+	@touch $@
+
+$(NODE): package-lock.json $(READY)
+	npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+demo: setup  ## the whole story on the embedded AWS
+	$(BIN)/python -m demo
+
+test: setup  ## every test
+	$(BIN)/pytest -q
+
+check: setup format lint types arch test docs-fresh  ## what CI asks for
+
+format:
+	$(BIN)/ruff format --check --quiet .
+
+lint:
+	$(BIN)/ruff check --quiet .
+
+types:
+	$(BIN)/mypy $(SOURCES)
+
+arch:
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/architecture
+
+synth: setup  ## both stages, by the real CDK CLI, nag included
+	npx --no-install cdk synth --quiet --context stage=dev --output .sluice/cdk.out/dev
+	npx --no-install cdk synth --quiet --context stage=prod --output .sluice/cdk.out/prod
+
+docs: setup  ## write the generated pages
+	$(BIN)/python -m docs.generate
+
+docs-fresh:
+	$(BIN)/python -m docs.generate --check
+
+bench: setup  ## every benchmark, against its named peer
+	@for each in bench/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+clean:
+	-@test -x $(BIN)/sluice && $(BIN)/sluice down --purge >/dev/null 2>&1
+	rm -rf $(VENV) node_modules .sluice cdk.out build *.egg-info

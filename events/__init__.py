@@ -1,0 +1,1 @@
+"""What can happen: Sluice's own events and the ones AWS sends."""

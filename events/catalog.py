@@ -1,0 +1,225 @@
+"""Everything Sluice says, as one class each: past participles, strict and versioned."""
+
+import json
+from types import MappingProxyType
+from typing import ClassVar
+
+from events.base import Event
+from events.words import Digest, DropId, ModelName, Reason, RunId, S3Uri
+
+
+class DropOverdue(Event):
+    """The time in which a drop had to become complete has passed."""
+
+    publisher: ClassVar[str] = "accept_drop"
+    model: ModelName
+    drop: DropId
+
+
+class DropRejected(Event):
+    """A drop was refused; it starts nothing and nothing of it is deleted."""
+
+    publisher: ClassVar[str] = "accept_drop"
+    model: str
+    drop: str
+    reason: Reason
+    message: str
+
+
+class DatasetReady(Event):
+    """A drop is complete, checked and pinned to object versions."""
+
+    publisher: ClassVar[str] = "accept_drop"
+    model: ModelName
+    drop: DropId
+    dataset: Digest
+    rows: int
+
+
+class TrainingRequested(Event):
+    """Somebody (a person, drift, a schedule, the sweep) wants a run on a pinned dataset."""
+
+    publisher: ClassVar[str] = "sluice train"
+    model: ModelName
+    dataset: Digest
+    code_uri: S3Uri | None = None
+    code: Digest | None = None
+    """Another code than the deployed one: its zip and its digest, given together."""
+    run: RunId | None = None
+    """A run that exists and was not started yet: begin it, whatever is deployed by now."""
+    cause: str
+
+
+class TrainingStarted(Event):
+    """A training job runs for this run."""
+
+    publisher: ClassVar[str] = "start_training"
+    run: RunId
+    model: ModelName
+    job: str
+
+
+class TrainingParked(Event):
+    """SageMaker has no room now; the run waits and the sweep asks again."""
+
+    publisher: ClassVar[str] = "start_training"
+    run: RunId
+    model: ModelName
+    message: str
+
+
+class TrainingJobSettled(Event):
+    """The sweep asks to look at a training job again: its own event may have been lost."""
+
+    publisher: ClassVar[str] = "sweep"
+    run: RunId
+    job: str
+
+
+class EvaluationOutdated(Event):
+    """The champion changed while a candidate was evaluated: judge it against the new one."""
+
+    publisher: ClassVar[str] = "gate_model"
+    run: RunId
+    job: str
+    """The training job whose candidate is meant."""
+
+
+class EvaluationStarted(Event):
+    """Candidate and champion are being judged on the same frozen holdout."""
+
+    publisher: ClassVar[str] = "start_evaluation"
+    run: RunId
+    model: ModelName
+    job: str
+
+
+class EvaluationJobSettled(Event):
+    """The sweep asks to look at an evaluation job again: its own event may have been lost."""
+
+    publisher: ClassVar[str] = "sweep"
+    run: RunId
+    job: str
+
+
+class RunFailed(Event):
+    """A run ended without a candidate to judge."""
+
+    publisher: ClassVar[str] = "start_evaluation"
+    run: RunId
+    model: ModelName
+    reason: Reason
+    message: str
+
+
+class CandidateApproved(Event):
+    """The gate let a candidate through; it is registered as an approved version."""
+
+    publisher: ClassVar[str] = "gate_model"
+    run: RunId
+    model: ModelName
+    version: int
+    message: str
+
+
+class CandidateHeld(Event):
+    """The gate asks a person; the version waits in the registry as PendingManualApproval."""
+
+    publisher: ClassVar[str] = "gate_model"
+    run: RunId
+    model: ModelName
+    version: int
+    message: str
+
+
+class CandidateRejected(Event):
+    """The gate refused a candidate; it is registered as a rejected version that says why."""
+
+    publisher: ClassVar[str] = "gate_model"
+    run: RunId
+    model: ModelName
+    version: int
+    reason: Reason
+    message: str
+
+
+class VersionApproved(Event):
+    """An approved version still waits for its rollout: queued behind another, or overlooked."""
+
+    publisher: ClassVar[str] = "sweep"
+    model: ModelName
+    version: int
+
+
+class RolloutStarted(Event):
+    """The endpoint is being brought to champion and challenger side by side."""
+
+    publisher: ClassVar[str] = "start_rollout"
+    rollout: str
+    model: ModelName
+    version: int
+    run: RunId
+
+
+class RolloutStepDue(Event):
+    """A step's bake is over: look at the evidence and decide. Also said by the sweep."""
+
+    publisher: ClassVar[str] = "step_rollout"
+    rollout: str
+    model: ModelName
+    step: int
+
+
+class RolloutAdvanced(Event):
+    """The challenger gained traffic."""
+
+    publisher: ClassVar[str] = "step_rollout"
+    rollout: str
+    model: ModelName
+    version: int
+    weight: int
+    """Percent of the endpoint's traffic."""
+    message: str
+
+
+class RolloutCompleted(Event):
+    """The challenger is the champion now."""
+
+    publisher: ClassVar[str] = "step_rollout"
+    rollout: str
+    model: ModelName
+    version: int
+    message: str
+
+
+class RollbackRequested(Event):
+    """The evidence (or a person) wants the traffic back on the champion."""
+
+    publisher: ClassVar[str] = "step_rollout"
+    rollout: str
+    model: ModelName
+    reason: Reason
+    message: str
+
+
+class RolloutAborted(Event):
+    """The champion has all traffic again, verified by reading back and by a probe."""
+
+    publisher: ClassVar[str] = "roll_back"
+    rollout: str
+    model: ModelName
+    version: int
+    champion: int | None
+    reason: Reason
+    message: str
+
+
+CATALOG: MappingProxyType[str, type[Event]] = MappingProxyType(
+    {event.detail_type(): event for event in Event.__subclasses__()}
+)
+"""Every event of ours by its name on the bus."""
+
+
+def parsed(name: str, detail: str) -> Event:
+    """The event called `name` from its stored detail; raises KeyError and EventError."""
+    return CATALOG[name].from_bus({"detail": json.loads(detail)})

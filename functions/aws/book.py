@@ -1,0 +1,56 @@
+"""Ledger and bus as one: what is written is also said, even when a sandbox dies in between."""
+
+from typing import Protocol, TypeVar
+
+from events.base import Event
+from functions.ledger import Evidence, Record
+
+R = TypeVar("R", bound=Record)
+
+
+class KeepsRecords(Protocol):
+    """What the book needs of a ledger."""
+
+    def get(self, record: type[R], key: str) -> R | None: ...
+
+    def write(self, *records: R) -> tuple[R, ...]: ...
+
+    def said(self, record: Record) -> None: ...
+
+    def note(self, evidence: Evidence) -> None: ...
+
+
+class Publishes(Protocol):
+    """What the book needs of a bus."""
+
+    def publish(self, *events: Event) -> None: ...
+
+
+class Book:
+    """Records and the events that belong to them (a transactional outbox).
+
+    The events lie in the record until they are on the bus. A crash in between leaves them there,
+    and whoever writes the record next (at the latest the sweep) says them: at least once.
+    """
+
+    def __init__(self, ledger: KeepsRecords, bus: Publishes) -> None:
+        self._ledger = ledger
+        self._bus = bus
+
+    def get(self, record: type[R], key: str) -> R | None:
+        """The record as of now, or None."""
+        return self._ledger.get(record, key)
+
+    def commit(self, *records: R, notes: tuple[Evidence, ...] = ()) -> tuple[R, ...]:
+        """Write all or none, append the evidence, publish; the records as they are now.
+
+        Raises StaleRecordError when one was written since it was read, PublishError.
+        """
+        written = self._ledger.write(*records)
+        for note in notes:
+            self._ledger.note(note)
+        for record in written:
+            if record.outbox:
+                self._bus.publish(*(saying.event() for saying in record.outbox))
+                self._ledger.said(record)
+        return tuple(record.model_copy(update={"outbox": ()}) for record in written)

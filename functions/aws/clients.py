@@ -1,0 +1,22 @@
+"""One boto3 client per service, made when first needed and kept for the life of the sandbox."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=20,
+    tcp_keepalive=True,
+)
+
+
+@cache
+def client(service: str) -> Any:
+    """The client of a service, by boto3's name for it."""
+    make: Callable[..., Any] = boto3.client
+    return make(service, config=_CONFIG)

@@ -1,0 +1,190 @@
+"""SageMaker endpoints of two variants: placed by one update, moved by weights, probed."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from functions.aws.refusals import NoRoomError, Refusal, RefusedError, message, refusal
+from functions.endpoint import EndpointView, Hardware, Placement, Probe
+from functions.names import Names
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.client import SageMakerClient
+    from types_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
+    from types_boto3_sagemaker.type_defs import ProductionVariantTypeDef
+    from types_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
+
+_WEIGHT_PER_PERCENT = 1.0
+
+
+class EndpointBusyError(RuntimeError):
+    """Another update of the endpoint is under way: ask again when it is over."""
+
+
+class Endpoints:
+    """The endpoint of each model."""
+
+    def __init__(
+        self, client: "SageMakerClient", runtime: "SageMakerRuntimeClient", names: Names
+    ) -> None:
+        self._client = client
+        self._runtime = runtime
+        self._names = names
+
+    def config_name(self, model: str, placements: Sequence[Placement]) -> str:
+        """The name of the configuration with these placements; weights do not count."""
+        return self._names.endpoint_config(
+            model, {p.variant: [p.version, p.model_digest] for p in placements}
+        )
+
+    def view(self, model: str) -> EndpointView | None:
+        """The endpoint as it is now, or None before the first deployment."""
+        try:
+            seen = self._client.describe_endpoint(EndpointName=self._names.endpoint(model))
+        except ClientError as error:
+            if refusal(error) is Refusal.NOT_THERE:
+                return None
+            raise
+        weights = {
+            v["VariantName"]: v.get("CurrentWeight", 0.0)
+            for v in seen.get("ProductionVariants", [])
+        }
+        return EndpointView(
+            status=seen["EndpointStatus"],
+            config=seen["EndpointConfigName"],
+            weights=_percent(weights),
+            failure=seen.get("FailureReason", ""),
+        )
+
+    def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
+        """Bring the endpoint to these variants (a new fleet); the configuration's name.
+
+        Doing it again changes nothing. Raises EndpointBusyError, NoRoomError, RefusedError.
+        """
+        config = self.config_name(model, placements)
+        try:
+            for placement in placements:
+                self._ensure_model(model, placement, hardware)
+            self._ensure_config(config, model, placements, hardware)
+            self._ensure_endpoint(model, config)
+        except ClientError as error:
+            _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+        return config
+
+    def shift(self, model: str, weights: Mapping[str, int]) -> None:
+        """Give each variant its percent of traffic; raises EndpointBusyError while updating."""
+        try:
+            self._client.update_endpoint_weights_and_capacities(
+                EndpointName=self._names.endpoint(model),
+                DesiredWeightsAndCapacities=[
+                    {"VariantName": variant, "DesiredWeight": percent * _WEIGHT_PER_PERCENT}
+                    for variant, percent in weights.items()
+                ],
+            )
+        except ClientError as error:
+            _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+
+    def probe(self, model: str, *, variant: str, instances: Sequence[object]) -> Probe:
+        """Ask one variant a question whose form is known to be good, whatever its weight."""
+        try:
+            answer = self._runtime.invoke_endpoint(
+                EndpointName=self._names.endpoint(model),
+                TargetVariant=variant,
+                ContentType="application/json",
+                Body=json.dumps({"instances": list(instances)}).encode(),
+            )
+        except ClientError as error:
+            return Probe(variant=variant, ok=False, version=None, message=message(error))
+        said = answer.get("CustomAttributes", "")
+        predictions = json.loads(answer["Body"].read()).get("predictions", [])
+        right = len(predictions) == len(instances)
+        return Probe(
+            variant=variant,
+            ok=right,
+            version=_version_in(said),
+            message="" if right else f"{len(predictions)} answers to {len(instances)} questions",
+        )
+
+    def _ensure_model(self, model: str, placement: Placement, hardware: Hardware) -> None:
+        _unless_there(
+            lambda: self._client.create_model(
+                ModelName=self._names.deployed_model(model, placement.version),
+                ExecutionRoleArn=hardware.role_arn,
+                EnableNetworkIsolation=True,
+                PrimaryContainer={
+                    "Image": hardware.image,
+                    "ModelDataUrl": placement.artifact,
+                    "Environment": {
+                        "SLUICE_MODEL": model,
+                        "SLUICE_VERSION": str(placement.version),
+                        "SLUICE_MODEL_DIGEST": placement.model_digest,
+                        "SLUICE_MAX_BATCH": str(hardware.max_batch),
+                    },
+                },
+            )
+        )
+
+    def _ensure_config(
+        self, config: str, model: str, placements: Sequence[Placement], hardware: Hardware
+    ) -> None:
+        instance = cast("ProductionVariantInstanceTypeType", hardware.instance)
+        variants: list[ProductionVariantTypeDef] = [
+            {
+                "VariantName": p.variant,
+                "ModelName": self._names.deployed_model(model, p.version),
+                "InstanceType": instance,
+                "InitialInstanceCount": 1,
+                "InitialVariantWeight": p.weight * _WEIGHT_PER_PERCENT,
+            }
+            for p in placements
+        ]
+        _unless_there(
+            lambda: self._client.create_endpoint_config(
+                EndpointConfigName=config, ProductionVariants=variants
+            )
+        )
+
+    def _ensure_endpoint(self, model: str, config: str) -> None:
+        endpoint = self._names.endpoint(model)
+        seen = self.view(model)
+        if seen is None:
+            self._client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+        elif seen.status == "Failed":
+            self._client.delete_endpoint(EndpointName=endpoint)
+            raise EndpointBusyError(f"endpoint {endpoint}: had failed and is being made anew")
+        elif seen.config != config:
+            self._client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+
+
+def _unless_there(create: Callable[[], object]) -> None:
+    try:
+        create()
+    except ClientError as error:
+        if refusal(error) is not Refusal.ALREADY_THERE:
+            raise
+
+
+def _raise_sorted(error: ClientError, *, what: str) -> None:
+    said = f"{what}: {message(error)}"
+    match refusal(error):
+        case Refusal.BUSY:
+            raise EndpointBusyError(said) from error
+        case Refusal.NO_ROOM:
+            raise NoRoomError(said) from error
+        case Refusal.INVALID:
+            raise RefusedError(said) from error
+        case _:
+            raise error
+
+
+def _percent(weights: Mapping[str, float]) -> dict[str, int]:
+    total = sum(weights.values())
+    return {v: round(100 * w / total) if total else 0 for v, w in weights.items()}
+
+
+def _version_in(attributes: str) -> int | None:
+    """The `version=2` of the attributes the container sends with each answer."""
+    said = dict(part.split("=", 1) for part in attributes.split(";") if "=" in part)
+    return int(said["version"]) if said.get("version", "").isdigit() else None

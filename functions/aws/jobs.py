@@ -1,0 +1,185 @@
+"""Training and processing jobs on SageMaker: started once per name, then only looked at."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from functions.aws.refusals import NoRoomError, Refusal, RefusedError, message, refusal
+from functions.jobs import EvaluationSpec, JobStatus, JobView, TrainingSpec
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.client import SageMakerClient
+    from types_boto3_sagemaker.literals import (
+        ProcessingInstanceTypeType,
+        TrainingInstanceTypeType,
+    )
+    from types_boto3_sagemaker.type_defs import (
+        ChannelTypeDef,
+        ProcessingInputTypeDef,
+        TagTypeDef,
+    )
+
+_INPUT = "/opt/ml/processing/input"
+_VOLUME_GB = 30
+
+
+class Jobs:
+    """Jobs by name."""
+
+    def __init__(self, client: "SageMakerClient") -> None:
+        self._client = client
+
+    def train(self, spec: TrainingSpec) -> None:
+        """Start the job unless it is there; raises NoRoomError and RefusedError."""
+        code = spec.code_uri.rsplit("/", 1)[1]
+        try:
+            self._client.create_training_job(
+                TrainingJobName=spec.name,
+                RoleArn=spec.role_arn,
+                AlgorithmSpecification={
+                    "TrainingImage": spec.image,
+                    "TrainingInputMode": "File",
+                    "ContainerEntrypoint": ["python3", f"/opt/ml/input/data/code/{code}"],
+                    "ContainerArguments": ["train"],
+                    "MetricDefinitions": [
+                        {"Name": "loss", "Regex": r"loss=([0-9.eE+-]+)"},
+                        {"Name": "accuracy", "Regex": r"accuracy=([0-9.eE+-]+)"},
+                    ],
+                },
+                HyperParameters=dict(spec.hyperparameters),
+                InputDataConfig=[
+                    _channel("code", spec.code_uri),
+                    _channel("dataset", f"{spec.dataset_uri}/dataset.json"),
+                    _channel("train", f"{spec.dataset_uri}/s3.manifest", manifest=True),
+                ],
+                OutputDataConfig={"S3OutputPath": spec.output_uri},
+                CheckpointConfig={"S3Uri": spec.checkpoint_uri},
+                ResourceConfig={
+                    "InstanceType": cast("TrainingInstanceTypeType", spec.instance),
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": _VOLUME_GB,
+                },
+                StoppingCondition=(
+                    {
+                        "MaxRuntimeInSeconds": spec.max_runtime,
+                        "MaxWaitTimeInSeconds": 2 * spec.max_runtime,
+                    }
+                    if spec.spot
+                    else {"MaxRuntimeInSeconds": spec.max_runtime}
+                ),
+                EnableManagedSpotTraining=spec.spot,
+                EnableNetworkIsolation=True,
+                EnableInterContainerTrafficEncryption=True,
+                Environment=dict(spec.environment),
+                Tags=_tags(spec.tags),
+            )
+        except ClientError as error:
+            _settle(error, what=f"training job {spec.name}")
+
+    def evaluate(self, spec: EvaluationSpec) -> None:
+        """Start the job unless it is there; raises NoRoomError and RefusedError."""
+        code = spec.code_uri.rsplit("/", 1)[1]
+        inputs = {
+            "code": spec.code_uri,
+            "candidate": spec.candidate_uri,
+            "holdout": spec.holdout_uri,
+        } | ({"champion": spec.champion_uri} if spec.champion_uri else {})
+        try:
+            self._client.create_processing_job(
+                ProcessingJobName=spec.name,
+                RoleArn=spec.role_arn,
+                AppSpecification={
+                    "ImageUri": spec.image,
+                    "ContainerEntrypoint": ["python3", f"{_INPUT}/code/{code}"],
+                    "ContainerArguments": ["evaluate"],
+                },
+                ProcessingInputs=[_input(name, uri) for name, uri in inputs.items()],
+                ProcessingOutputConfig={
+                    "Outputs": [
+                        {
+                            "OutputName": "evaluation",
+                            "S3Output": {
+                                "S3Uri": spec.output_uri,
+                                "LocalPath": "/opt/ml/processing/output",
+                                "S3UploadMode": "EndOfJob",
+                            },
+                        }
+                    ]
+                },
+                ProcessingResources={
+                    "ClusterConfig": {
+                        "InstanceType": cast("ProcessingInstanceTypeType", spec.instance),
+                        "InstanceCount": 1,
+                        "VolumeSizeInGB": _VOLUME_GB,
+                    }
+                },
+                StoppingCondition={"MaxRuntimeInSeconds": spec.max_runtime},
+                NetworkConfig={"EnableNetworkIsolation": True},
+                Environment=dict(spec.environment),
+                Tags=_tags(spec.tags),
+            )
+        except ClientError as error:
+            _settle(error, what=f"processing job {spec.name}")
+
+    def training(self, name: str) -> JobView:
+        """A training job as it is now."""
+        seen = self._client.describe_training_job(TrainingJobName=name)
+        return JobView(
+            name=name,
+            status=JobStatus(seen["TrainingJobStatus"]),
+            failure=seen.get("FailureReason", ""),
+            artifact=seen.get("ModelArtifacts", {}).get("S3ModelArtifacts"),
+        )
+
+    def evaluation(self, name: str) -> JobView:
+        """A processing job as it is now."""
+        seen = self._client.describe_processing_job(ProcessingJobName=name)
+        return JobView(
+            name=name,
+            status=JobStatus(seen["ProcessingJobStatus"]),
+            failure=seen.get("FailureReason", "") or seen.get("ExitMessage", ""),
+        )
+
+
+def _settle(error: ClientError, *, what: str) -> None:
+    """A job of this name being there is success: the name is made of everything it is told."""
+    match refusal(error):
+        case Refusal.ALREADY_THERE:
+            return
+        case Refusal.NO_ROOM:
+            raise NoRoomError(f"{what}: {message(error)}") from error
+        case Refusal.INVALID:
+            raise RefusedError(f"{what}: {message(error)}") from error
+        case _:
+            raise error
+
+
+def _channel(name: str, uri: str, *, manifest: bool = False) -> "ChannelTypeDef":
+    return {
+        "ChannelName": name,
+        "InputMode": "File",
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "ManifestFile" if manifest else "S3Prefix",
+                "S3Uri": uri,
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+    }
+
+
+def _input(name: str, uri: str) -> "ProcessingInputTypeDef":
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri": uri,
+            "LocalPath": f"{_INPUT}/{name}",
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+        },
+    }
+
+
+def _tags(tags: Mapping[str, str]) -> "list[TagTypeDef]":
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

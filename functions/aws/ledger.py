@@ -1,0 +1,162 @@
+"""The ledger in DynamoDB: conditional writes, an outbox with each record, append-only evidence."""
+
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import ClientError
+
+from functions.ledger import RECORDS, Evidence, Record
+from functions.names import digest_of
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        TransactWriteItemTypeDef,
+        UniversalAttributeValueTypeDef,
+    )
+
+R = TypeVar("R", bound=Record)
+_KINDS: MappingProxyType[str, type[Record]] = MappingProxyType({r.kind: r for r in RECORDS})
+_OPEN = "open"
+_UNSAID = datetime(1970, 1, 1, tzinfo=UTC)
+"""An event that is decided and not said is always overdue."""
+_CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
+
+
+class StaleRecordError(RuntimeError):
+    """Somebody wrote the record since it was read: read again and decide again."""
+
+
+class Ledger:
+    """Records by kind and key."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self, record: type[R], key: str) -> R | None:
+        """The record as of now (a consistent read), or None."""
+        found = self._client.get_item(
+            TableName=self._table, Key=_key(record.kind, key), ConsistentRead=True
+        ).get("Item")
+        return record.model_validate_json(found["body"]["S"]) if found else None
+
+    def write(self, *records: R) -> tuple[R, ...]:
+        """Write all or none, each on the revision it was read at; raises StaleRecordError."""
+        next_ = tuple(r.model_copy(update={"revision": r.revision + 1}) for r in records)
+        puts = [
+            self._put(record, before=r.revision) for record, r in zip(next_, records, strict=True)
+        ]
+        try:
+            self._client.transact_write_items(TransactItems=puts)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _CONFLICTS:
+                raise
+            keys = ", ".join(f"{r.kind} {r.key} at revision {r.revision}" for r in records)
+            raise StaleRecordError(f"{keys}: written by somebody else meanwhile") from error
+        return next_
+
+    def said(self, record: Record) -> None:
+        """Empty the outbox of a record that nobody has written since; the revision stays."""
+        put = self._put(record.model_copy(update={"outbox": ()}), before=record.revision)["Put"]
+        try:
+            self._client.put_item(**put)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _CONFLICTS:
+                raise
+
+    def overdue(self, now: datetime, *, limit: int) -> tuple[Record, ...]:
+        """Open records whose time has come, the longest overdue first."""
+        page = self._client.query(
+            TableName=self._table,
+            IndexName=_OPEN,
+            KeyConditionExpression="#open = :open AND due_at <= :now",
+            ExpressionAttributeNames={"#open": _OPEN},
+            ExpressionAttributeValues={":open": {"S": _OPEN}, ":now": {"S": _instant(now)}},
+            Limit=limit,
+        )
+        return tuple(_record(item) for item in page["Items"])
+
+    def all(self, record: type[R]) -> tuple[R, ...]:
+        """Every record of a kind; reads the whole table, for people rather than functions."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": record.kind}},
+        )
+        return tuple(
+            record.model_validate_json(item["body"]["S"])
+            for page in pages
+            for item in page["Items"]
+        )
+
+    def note(self, evidence: Evidence) -> None:
+        """Append to a record's history; the same evidence again is the same line."""
+        body = evidence.model_dump_json()
+        self._client.put_item(
+            TableName=self._table,
+            Item={
+                "pk": {"S": f"{evidence.kind}#{evidence.key}"},
+                "sk": {"S": f"EVIDENCE#{_instant(evidence.at)}#{digest_of(body)[:8]}"},
+                "kind": {"S": "EVIDENCE"},
+                "body": {"S": body},
+            },
+        )
+
+    def history(self, kind: str, key: str) -> tuple[Evidence, ...]:
+        """A record's evidence, oldest first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :evidence)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"{kind}#{key}"},
+                ":evidence": {"S": "EVIDENCE#"},
+            },
+        )
+        return tuple(
+            Evidence.model_validate_json(item["body"]["S"])
+            for page in pages
+            for item in page["Items"]
+        )
+
+    def _put(self, record: Record, *, before: int) -> "TransactWriteItemTypeDef":
+        item: dict[str, UniversalAttributeValueTypeDef] = {
+            **_key(record.kind, record.key),
+            "kind": {"S": record.kind},
+            "revision": {"N": str(record.revision)},
+            "body": {"S": record.model_dump_json()},
+        }
+        due = _UNSAID if record.outbox else record.due_at
+        if due is not None:
+            item |= {_OPEN: {"S": _OPEN}, "due_at": {"S": _instant(due)}}
+        if before == 0:
+            return {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": item,
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            }
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": item,
+                "ConditionExpression": "revision = :before",
+                "ExpressionAttributeValues": {":before": {"N": str(before)}},
+            }
+        }
+
+
+def _key(kind: str, key: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return {"pk": {"S": f"{kind}#{key}"}, "sk": {"S": "RECORD"}}
+
+
+def _record(item: "dict[str, AttributeValueTypeDef]") -> Record:
+    return _KINDS[item["kind"]["S"]].model_validate_json(item["body"]["S"])
+
+
+def _instant(at: datetime) -> str:
+    """A text that sorts as the time does."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,1 @@
+"""The numbers decide whether a candidate becomes an approved version."""

@@ -1,0 +1,163 @@
+"""The gate: numbers in, a verdict with numbers out; nothing else counts."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from events.words import Digest, Reason
+from functions.definition import Gates
+from functions.jobs import JobStatus, JobView
+from functions.ledger import RunRecord, RunState
+
+
+class Judged(BaseModel):
+    """A model's numbers on the holdout."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    digest: Digest
+    metrics: dict[str, float]
+
+
+class Comparison(BaseModel):
+    """Candidate minus champion on the same rows, with its confidence interval."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    metric: str
+    difference: float
+    low: float
+    high: float
+    confidence: float
+
+
+class Report(BaseModel):
+    """`report.json`, as the evaluation job writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run: str
+    rows: int
+    candidate: Judged
+    champion: Judged | None = None
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Approve:
+    """Good enough to be rolled out."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class AskHuman:
+    """Good enough, but a person has the word."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Not good enough."""
+
+    reason: Reason
+    message: str
+
+
+Verdict = Approve | AskHuman | Reject
+
+
+@dataclass(frozen=True)
+class Register:
+    """Enter the candidate into the registry with this verdict."""
+
+    report: Report
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Fail:
+    """There is nothing to judge by."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Reevaluate:
+    """The champion changed since: judge against the one that serves now."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The job still runs."""
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """Not a run of ours, or one that is judged already."""
+
+    why: str
+
+
+Outcome = Register | Fail | Reevaluate | Wait | Ignore
+
+
+def decide(
+    record: RunRecord | None, job: JobView | None, raw: object, *, champion: int | None
+) -> Outcome:
+    """What follows from an evaluation job as it is now; `raw` is its report, parsed as JSON."""
+    if record is None or job is None or job.name != record.evaluation_job:
+        return Ignore("no run of ours waits for this job")
+    if record.state is not RunState.EVALUATING:
+        return Ignore(f"run {record.run} is {record.state} already")
+    match job.status:
+        case JobStatus.RUNNING | JobStatus.STOPPING:
+            return Wait()
+        case JobStatus.FAILED | JobStatus.STOPPED:
+            return Fail(Reason.JOB_FAILED, f"{job.name}: {job.failure or 'no reason given'}")
+        case JobStatus.COMPLETED if record.against != champion:
+            return Reevaluate(f"judged against version {record.against}, {champion} serves now")
+        case JobStatus.COMPLETED:
+            return _judged(record, raw)
+
+
+def _judged(record: RunRecord, raw: object) -> Outcome:
+    try:
+        report = Report.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "document"
+        return Fail(Reason.REPORT_UNREADABLE, f"report.json: {where}: {first['msg']}")
+    return Register(report, gate(report, record.definition.gates))
+
+
+def gate(report: Report, gates: Gates) -> Verdict:
+    """The verdict on a candidate: its minimums first, then the champion's."""
+    seen = report.candidate.metrics
+    for metric, least in gates.min.items():
+        if metric not in seen or not seen[metric] >= least:
+            value = f"{seen[metric]:.4f}" if metric in seen else "missing"
+            return Reject(
+                Reason.BELOW_MINIMUM,
+                f"{metric} {value} is below the minimum {least:g} on {report.rows} rows",
+            )
+    compared = report.comparison
+    if compared is not None and not compared.low >= -gates.max_drop:
+        return Reject(Reason.WORSE_THAN_CHAMPION, f"{_said(compared)}, allowed {-gates.max_drop:g}")
+    message = _said(compared) if compared is not None else _numbers(seen)
+    return AskHuman(message) if gates.approval == "human" else Approve(message)
+
+
+def _said(c: Comparison) -> str:
+    return (
+        f"{c.metric} {c.difference:+.4f} against the champion"
+        f" ({c.confidence:.0%} between {c.low:+.4f} and {c.high:+.4f})"
+    )
+
+
+def _numbers(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in sorted(metrics.items()))

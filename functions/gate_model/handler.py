@@ -1,0 +1,193 @@
+"""Woken by an evaluation job that ended, or by the sweep for one whose event was lost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from events.base import Event
+from events.catalog import (
+    CandidateApproved,
+    CandidateHeld,
+    CandidateRejected,
+    EvaluationJobSettled,
+    EvaluationOutdated,
+    RunFailed,
+)
+from events.foreign import ProcessingJobChanged
+from events.words import Reason
+from functions.aws.book import Book
+from functions.aws.jobs import Jobs
+from functions.aws.objects import Objects
+from functions.aws.registry import Registry
+from functions.aws.world import World
+from functions.gate_model.decide import (
+    Approve,
+    AskHuman,
+    Fail,
+    Ignore,
+    Outcome,
+    Reevaluate,
+    Register,
+    Reject,
+    Report,
+    Verdict,
+    Wait,
+    decide,
+)
+from functions.gate_model.settings import GateModelSettings
+from functions.ledger import RETRY_AFTER, EndpointRecord, Evidence, RunRecord, RunState
+from functions.names import Names
+from functions.places import Places
+from functions.registry import Approval, Candidate
+from functions.turn import Told, lambda_handler
+
+
+@dataclass(frozen=True)
+class GateModel:
+    """The function with its adapters."""
+
+    book: Book
+    jobs: Jobs
+    objects: Objects
+    registry: Registry
+    names: Names
+    places: Places
+    image: str
+
+    def __call__(self, seen: ProcessingJobChanged | EvaluationJobSettled, now: datetime) -> Told:
+        ours = self.names.run_of(seen.job)
+        record = self.book.get(RunRecord, ours[1]) if ours else None
+        if record is None:
+            return Told(Ignore(f"{seen.job} is no job of ours"))
+        endpoint = self.book.get(EndpointRecord, record.model)
+        champion = endpoint.champion.version if endpoint and endpoint.champion else None
+        report = self.objects.read_json(f"{self._folder(record)}/report.json")
+        outcome = decide(record, self.jobs.evaluation(seen.job), report, champion=champion)
+        return Told(outcome, self.apply(outcome, record, now))
+
+    def apply(self, outcome: Outcome, record: RunRecord, now: datetime) -> RunRecord:
+        """Register what was judged, then write it down and say it."""
+        match outcome:
+            case Register(report=report, verdict=verdict):
+                version = self.registry.register(self._candidate(record, report, verdict))
+                return self._judged(record, report, verdict, version, now)
+            case Reevaluate():
+                return self._again(record, now)
+            case Fail(reason=reason, message=message):
+                return self._fail(record, reason, message, now)
+            case Wait():
+                return self.book.commit(record.changed(due_at=now + RETRY_AFTER))[0]
+            case Ignore():
+                return record
+
+    def _judged(
+        self, record: RunRecord, report: Report, verdict: Verdict, version: int, now: datetime
+    ) -> RunRecord:
+        numbers = _numbers(report)
+        judged = record.changed(
+            state=_state(verdict),
+            version=version,
+            numbers=numbers,
+            message=verdict.message,
+            reason=verdict.reason if isinstance(verdict, Reject) else None,
+            ended_at=now,
+            due_at=now + RETRY_AFTER if isinstance(verdict, Approve) else None,
+        )
+        note = Evidence(
+            kind=RunRecord.kind,
+            key=record.run,
+            at=now,
+            by="gate_model",
+            text=f"{type(verdict).__name__}: {verdict.message}",
+            numbers=numbers,
+        )
+        said = _said(record, verdict, version)
+        return self.book.commit(judged.saying(said), notes=(note,))[0]
+
+    def _again(self, record: RunRecord, now: datetime) -> RunRecord:
+        back = record.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
+        outdated = EvaluationOutdated(run=record.run, job=record.training_job or "")
+        return self.book.commit(back.saying(outdated))[0]
+
+    def _fail(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
+        failed = record.changed(
+            state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
+        )
+        said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
+        return self.book.commit(failed.saying(said))[0]
+
+    def _candidate(self, record: RunRecord, report: Report, verdict: Verdict) -> Candidate:
+        return Candidate(
+            model=record.model,
+            run=record.run,
+            dataset=record.dataset,
+            code=record.code,
+            model_digest=report.candidate.digest,
+            artifact=record.artifact or "",
+            image=self.image,
+            evaluation_uri=f"{self._folder(record)}/evaluation.json",
+            approval=_approval(verdict),
+            reason=verdict.message,
+            numbers=_numbers(report),
+        )
+
+    def _folder(self, record: RunRecord) -> str:
+        return self.places.evaluation(record.model, record.run, record.evaluations)
+
+
+def _approval(verdict: Verdict) -> Approval:
+    match verdict:
+        case Approve():
+            return Approval.APPROVED
+        case AskHuman():
+            return Approval.PENDING
+        case Reject():
+            return Approval.REJECTED
+
+
+def _state(verdict: Verdict) -> RunState:
+    match verdict:
+        case Approve():
+            return RunState.APPROVED
+        case AskHuman():
+            return RunState.HELD
+        case Reject():
+            return RunState.REJECTED
+
+
+def _said(record: RunRecord, verdict: Verdict, version: int) -> Event:
+    run, model, message = record.run, record.model, verdict.message
+    match verdict:
+        case Approve():
+            return CandidateApproved(run=run, model=model, version=version, message=message)
+        case AskHuman():
+            return CandidateHeld(run=run, model=model, version=version, message=message)
+        case Reject(reason=reason):
+            return CandidateRejected(
+                run=run, model=model, version=version, reason=reason, message=message
+            )
+
+
+def _numbers(report: Report) -> dict[str, float]:
+    compared = report.comparison
+    against = {} if compared is None else {"difference": compared.difference, "low": compared.low}
+    return {**report.candidate.metrics, **against}
+
+
+@cache
+def made() -> GateModel:
+    """The function as its environment sets it up."""
+    settings = GateModelSettings.from_environment()
+    world = World(settings)
+    return GateModel(
+        book=world.book,
+        jobs=world.jobs,
+        objects=world.objects,
+        registry=world.registry,
+        names=world.names,
+        places=Places(settings.artifact_bucket),
+        image=settings.serving_image,
+    )
+
+
+handle = lambda_handler("gate_model", made)

@@ -1,0 +1,65 @@
+"""What a training or evaluation job is asked and what it answers, free of AWS's shapes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """SageMaker's statuses of a job."""
+
+    RUNNING = "InProgress"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as SageMaker tells of it now."""
+
+    name: str
+    status: JobStatus
+    failure: str = ""
+    artifact: str | None = None
+    """S3 URI of what a training job made."""
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """Everything one training job is told."""
+
+    name: str
+    image: str
+    role_arn: str
+    instance: str
+    max_runtime: int
+    """Seconds."""
+    spot: bool
+    code_uri: str
+    dataset_uri: str
+    """Folder with `dataset.json` and `s3.manifest`."""
+    output_uri: str
+    checkpoint_uri: str
+    hyperparameters: Mapping[str, str]
+    environment: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """Everything one evaluation job is told."""
+
+    name: str
+    image: str
+    role_arn: str
+    instance: str
+    max_runtime: int
+    code_uri: str
+    candidate_uri: str
+    champion_uri: str | None
+    holdout_uri: str
+    output_uri: str
+    environment: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)

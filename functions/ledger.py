@@ -1,0 +1,274 @@
+"""What the ledger holds: drops, runs, rollouts and endpoints, whose states only move forward."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from events.base import Event
+from events.catalog import parsed
+from events.words import Reason
+from functions.definition import Definition
+from functions.tracing import child_of
+
+RETRY_AFTER = timedelta(minutes=5)
+"""How long the sweep leaves a record alone before it asks again."""
+
+
+class LedgerError(RuntimeError):
+    """A record was asked to do what its graph of states does not allow."""
+
+
+class Saying(BaseModel):
+    """An event that was decided together with a record and may not be on the bus yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    detail: str
+
+    def event(self) -> Event:
+        """The event itself."""
+        return parsed(self.name, self.detail)
+
+
+class Record(BaseModel):
+    """One item of the ledger: written only on the revision it was read at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ClassVar[str]
+    revision: int = 0
+    due_at: datetime | None = None
+    """When the sweep shall look at it; None once nothing is open."""
+    outbox: tuple[Saying, ...] = ()
+    traceparent: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells this record from others of its kind."""
+        raise NotImplementedError
+
+    def saying(self, *events: Event) -> Self:
+        """This record with `events` to be published once it is written (an outbox)."""
+        trace = child_of(self.traceparent)
+        said = (event.model_copy(update={"traceparent": trace}) for event in events)
+        more = tuple(Saying(name=e.detail_type(), detail=e.detail()) for e in said)
+        return self.model_copy(update={"outbox": self.outbox + more})
+
+    def changed(self, **fields: Any) -> Self:
+        """A copy with `fields` replaced and checked; raises LedgerError on a step backwards."""
+        new = type(self).model_validate({**dict(self), **fields})
+        new.follows(self)
+        return new
+
+    def follows(self, before: Self) -> None:
+        """Raise LedgerError when this may not come after `before`."""
+
+
+class DropState(StrEnum):
+    """Where a drop stands."""
+
+    RECEIVING = "receiving"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    STARTING = "starting"
+    PARKED = "parked"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    APPROVED = "approved"
+    HELD = "held"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class RolloutState(StrEnum):
+    """Where a rollout stands."""
+
+    PROVISIONING = "provisioning"
+    SHIFTING = "shifting"
+    WATCHING = "watching"
+    ROLLING_BACK = "rolling_back"
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+
+
+_FORWARD: MappingProxyType[str, frozenset[str]] = MappingProxyType(
+    {
+        DropState.RECEIVING: frozenset({"accepted", "rejected", "expired"}),
+        RunState.STARTING: frozenset({"parked", "training", "failed"}),
+        RunState.PARKED: frozenset({"starting", "training", "failed"}),
+        RunState.TRAINING: frozenset({"evaluating", "failed"}),
+        RunState.EVALUATING: frozenset({"training", "approved", "held", "rejected", "failed"}),
+        RunState.HELD: frozenset({"approved", "rejected"}),
+        RolloutState.PROVISIONING: frozenset({"shifting", "watching", "rolling_back", "aborted"}),
+        RolloutState.SHIFTING: frozenset({"watching", "rolling_back"}),
+        RolloutState.WATCHING: frozenset({"completed", "rolling_back"}),
+        RolloutState.ROLLING_BACK: frozenset({"aborted"}),
+    }
+)
+
+
+def _forward(before: str, after: str, *, what: str) -> None:
+    if after != before and after not in _FORWARD.get(before, frozenset()):
+        raise LedgerError(f"{what}: {before} cannot become {after}")
+
+
+class DropRecord(Record):
+    """A drop from its first object to its end."""
+
+    kind: ClassVar[str] = "DROP"
+    model: str
+    drop: str
+    state: DropState = DropState.RECEIVING
+    first_seen: datetime
+    settled_at: datetime | None = None
+    dataset: str | None = None
+    rows: int | None = None
+    reason: Reason | None = None
+    message: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.model}#{self.drop}"
+
+    @property
+    def settled(self) -> bool:
+        return self.state is not DropState.RECEIVING
+
+    def follows(self, before: Self) -> None:
+        _forward(before.state, self.state, what=f"drop {self.model}/{self.drop}")
+
+
+class RunRecord(Record):
+    """A run from its cause to the gate's verdict."""
+
+    kind: ClassVar[str] = "RUN"
+    run: str
+    model: str
+    dataset: str
+    drop: str | None = None
+    cause: str
+    definition: Definition
+    code_uri: str
+    code: str
+    state: RunState = RunState.STARTING
+    started_at: datetime
+    ended_at: datetime | None = None
+    training_job: str | None = None
+    evaluation_job: str | None = None
+    evaluations: int = 0
+    artifact: str | None = None
+    """S3 URI of the candidate's model.tar.gz."""
+    against: int | None = None
+    """The champion's version the candidate was evaluated against."""
+    version: int | None = None
+    numbers: dict[str, float] = {}
+    reason: Reason | None = None
+    message: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.run
+
+    def follows(self, before: Self) -> None:
+        _forward(before.state, self.state, what=f"run {self.run}")
+
+
+class Champion(BaseModel):
+    """The version that serves, and where on the endpoint it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    variant: str
+    run: str
+    dataset: str
+    artifact: str
+    model_digest: str
+    since: datetime
+
+
+class EndpointRecord(Record):
+    """The champion pointer of a model's endpoint, and the one rollout it may have."""
+
+    kind: ClassVar[str] = "ENDPOINT"
+    model: str
+    champion: Champion | None = None
+    previous: Champion | None = None
+    """The champion before, warm while the rollout that replaced it is watched."""
+    rollout: str | None = None
+    """The rollout that holds the endpoint."""
+    waiting: int | None = None
+    """The newest version approved meanwhile."""
+
+    @property
+    def key(self) -> str:
+        return self.model
+
+
+class RolloutRecord(Record):
+    """One version's way to all traffic, or back."""
+
+    kind: ClassVar[str] = "ROLLOUT"
+    rollout: str
+    model: str
+    version: int
+    run: str
+    definition: Definition
+    challenger: Champion
+    champion: Champion | None
+    config: str
+    """The endpoint configuration that holds both."""
+    placed: bool = False
+    """Whether SageMaker took the update to that configuration."""
+    state: RolloutState = RolloutState.PROVISIONING
+    step: int = -1
+    """Index into the definition's steps; -1 before the first."""
+    weight: int = 0
+    """Percent of traffic on the challenger that was asked for last."""
+    holds: int = 0
+    """How often the present step was prolonged."""
+    started_at: datetime
+    step_since: datetime
+    ended_at: datetime | None = None
+    reason: Reason | None = None
+    message: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.rollout
+
+    @property
+    def ended(self) -> bool:
+        return self.state in {RolloutState.COMPLETED, RolloutState.ABORTED}
+
+    def follows(self, before: Self) -> None:
+        _forward(before.state, self.state, what=f"rollout {self.rollout}")
+
+
+class Evidence(BaseModel):
+    """One line of a subject's history; appended, never changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    key: str
+    """Which record it belongs to."""
+    at: datetime
+    by: str
+    """The function that says so."""
+    text: str
+    numbers: dict[str, float] = {}
+
+
+RECORDS: tuple[type[Record], ...] = (DropRecord, RunRecord, EndpointRecord, RolloutRecord)
+"""Every kind of record."""

@@ -1,0 +1,1 @@
+"""All traffic returns to the champion, verified."""

@@ -1,0 +1,68 @@
+"""Whether the traffic goes back, and to whom."""
+
+from dataclasses import dataclass
+
+from events.words import Reason
+from functions.ledger import Champion, RolloutRecord, RolloutState
+
+_RETURNABLE = frozenset(
+    {
+        RolloutState.PROVISIONING,
+        RolloutState.SHIFTING,
+        RolloutState.WATCHING,
+        RolloutState.ROLLING_BACK,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Alarmed:
+    """An alarm on one variant."""
+
+    alarm: str
+    variant: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The evidence, or a person, wants it."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Return:
+    """Give all traffic to `to`; None when there never was a champion."""
+
+    to: Champion | None
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """The traffic stays where it is."""
+
+    why: str
+
+
+Outcome = Return | Ignore
+
+
+def decide(rollout: RolloutRecord | None, cause: Alarmed | Asked) -> Outcome:
+    """Bad news about a challenger (or a champion under watch) is enough; others' is not."""
+    if rollout is None or rollout.state not in _RETURNABLE:
+        return Ignore("no rollout is under way there")
+    if rollout.state is RolloutState.ROLLING_BACK and rollout.reason is not None:
+        return Return(rollout.champion, rollout.reason, rollout.message)
+    if rollout.state is RolloutState.WATCHING and rollout.champion is None:
+        return Ignore("the first version has nobody to give the traffic back to")
+    match cause:
+        case Alarmed(variant=variant) if variant != rollout.challenger.variant:
+            return Ignore(f"the alarm is on {variant}, not on the challenger")
+        case Alarmed(alarm=alarm, message=message):
+            return Return(rollout.champion, Reason.ALARM, f"alarm {alarm}: {message}")
+        case Asked(reason=reason, message=message):
+            return Return(rollout.champion, reason, message)

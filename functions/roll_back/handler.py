@@ -1,0 +1,187 @@
+"""Woken by an alarm or a request: the champion gets everything, verified, and then it is said."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from events.catalog import RollbackRequested, RolloutAborted, VersionApproved
+from events.foreign import AlarmChanged
+from functions.aws.book import Book
+from functions.aws.endpoints import EndpointBusyError, Endpoints
+from functions.aws.objects import Objects
+from functions.aws.registry import Registry
+from functions.aws.world import World
+from functions.ledger import (
+    RETRY_AFTER,
+    Champion,
+    EndpointRecord,
+    Evidence,
+    Record,
+    RolloutRecord,
+    RolloutState,
+)
+from functions.names import VARIANTS, Names
+from functions.places import Places
+from functions.registry import Approval
+from functions.roll_back.decide import Alarmed, Asked, Ignore, Outcome, Return, decide
+from functions.roll_back.settings import RollBackSettings
+from functions.turn import Told, lambda_handler
+
+_PAUSE = 0.1
+_LOOKS = 450
+"""How often the endpoint is looked at before Lambda's own retry takes over (45 s)."""
+
+
+class NotVerifiedError(RuntimeError):
+    """The traffic was asked back and is not (yet) seen to be there: come again."""
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """The function with its adapters."""
+
+    book: Book
+    endpoints: Endpoints
+    registry: Registry
+    objects: Objects
+    names: Names
+    places: Places
+    pause: Callable[[float], None] = time.sleep
+
+    def __call__(self, seen: AlarmChanged | RollbackRequested, now: datetime) -> Told:
+        rollout, cause = self.load(seen)
+        outcome = decide(rollout, cause)
+        if rollout is None:
+            return Told(outcome)
+        return Told(outcome, self.apply(outcome, rollout, now))
+
+    def load(
+        self, seen: AlarmChanged | RollbackRequested
+    ) -> tuple[RolloutRecord | None, Alarmed | Asked]:
+        """The rollout that is meant, and what speaks against it."""
+        match seen:
+            case RollbackRequested(rollout=id_, reason=reason, message=message):
+                return self.book.get(RolloutRecord, id_), Asked(reason, message)
+            case AlarmChanged(alarm=alarm):
+                where = seen.metric.dimensions
+                model = self.names.model_of(where.get("EndpointName", ""))
+                endpoint = self.book.get(EndpointRecord, model) if model else None
+                held = endpoint.rollout if endpoint else None
+                cause = Alarmed(alarm, where.get("VariantName", ""), seen.state.reason)
+                return (self.book.get(RolloutRecord, held) if held else None), cause
+
+    def apply(self, outcome: Outcome, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
+        """Write the intent, move the traffic, verify it, mark the version, write the end."""
+        match outcome:
+            case Ignore():
+                return rollout
+            case Return(to=champion, reason=reason, message=message):
+                returning = rollout.changed(
+                    state=RolloutState.ROLLING_BACK,
+                    reason=reason,
+                    message=message,
+                    due_at=now + RETRY_AFTER,
+                )
+                (returning,) = self.book.commit(returning)
+                verified = self._return(rollout.model, champion)
+                self._mark(returning, outcome)
+                return self._end(returning, outcome, verified, now)
+
+    def _return(self, model: str, champion: Champion | None) -> str:
+        """All traffic to the champion, read back and probed; how that was seen."""
+        if champion is None:
+            return "there was no champion to return to"
+        for _ in range(_LOOKS):
+            if self._returned(model, champion):
+                return self._probed(model, champion)
+            self.pause(_PAUSE)
+        raise NotVerifiedError(f"{model}: the traffic is not seen to be on {champion.variant}")
+
+    def _returned(self, model: str, champion: Champion) -> bool:
+        view = self.endpoints.view(model)
+        if view is None:
+            raise NotVerifiedError(f"{model}: the endpoint is gone")
+        if view.in_service and view.weights.get(champion.variant) == 100:
+            return True
+        others = {v: 0 for v in VARIANTS if v in view.weights}
+        try:
+            self.endpoints.shift(model, {**others, champion.variant: 100})
+        except EndpointBusyError:
+            return False
+        return False
+
+    def _probed(self, model: str, champion: Champion) -> str:
+        folder = self.places.dataset(model, champion.dataset)
+        golden = self.objects.read_json(f"{folder}/probe.json") or {}
+        probe = self.endpoints.probe(
+            model, variant=champion.variant, instances=golden.get("instances", [])
+        )
+        if not probe.ok or probe.version != champion.version:
+            raise NotVerifiedError(
+                f"{model}: probe of version {champion.version}:"
+                f" {probe.message or f'version {probe.version} answered'}"
+            )
+        return f"read back at 100 % and answered by version {probe.version}"
+
+    def _mark(self, rollout: RolloutRecord, outcome: Return) -> None:
+        """The version says in the registry why it does not serve."""
+        self.registry.decide(
+            rollout.model,
+            rollout.version,
+            approval=Approval.REJECTED,
+            reason=f"{outcome.reason}: {outcome.message}",
+        )
+
+    def _end(
+        self, rollout: RolloutRecord, outcome: Return, verified: str, now: datetime
+    ) -> RolloutRecord:
+        said = RolloutAborted(
+            rollout=rollout.rollout,
+            model=rollout.model,
+            version=rollout.version,
+            champion=outcome.to.version if outcome.to else None,
+            reason=outcome.reason,
+            message=f"{outcome.message}; {verified}",
+        )
+        ended = rollout.changed(
+            state=RolloutState.ABORTED, ended_at=now, weight=0, due_at=None
+        ).saying(said)
+        note = Evidence(
+            kind=RolloutRecord.kind,
+            key=rollout.rollout,
+            at=now,
+            by="roll_back",
+            text=f"{outcome.reason}: {said.message}",
+        )
+        changes: tuple[Record, ...] = (ended, self._freed(rollout, outcome))
+        self.book.commit(*changes, notes=(note,))
+        return ended
+
+    def _freed(self, rollout: RolloutRecord, outcome: Return) -> EndpointRecord:
+        endpoint = self.book.get(EndpointRecord, rollout.model)
+        freed = (endpoint or EndpointRecord(model=rollout.model)).changed(
+            champion=outcome.to, previous=None, rollout=None
+        )
+        if freed.waiting is None:
+            return freed
+        return freed.saying(VersionApproved(model=rollout.model, version=freed.waiting))
+
+
+@cache
+def made() -> RollBack:
+    """The function as its environment sets it up."""
+    settings = RollBackSettings.from_environment()
+    world = World(settings)
+    return RollBack(
+        book=world.book,
+        endpoints=world.endpoints,
+        registry=world.registry,
+        objects=world.objects,
+        names=world.names,
+        places=Places(settings.artifact_bucket),
+    )
+
+
+handle = lambda_handler("roll_back", made)

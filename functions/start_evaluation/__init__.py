@@ -1,0 +1,1 @@
+"""A trained candidate is put beside the champion on the same holdout."""

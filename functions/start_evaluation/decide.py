@@ -1,0 +1,59 @@
+"""A finished training job is evaluated, a broken one ends its run, a running one is left alone."""
+
+from dataclasses import dataclass
+
+from events.words import Reason
+from functions.jobs import JobStatus, JobView
+from functions.ledger import RunRecord, RunState
+
+_TRAINING = frozenset({RunState.STARTING, RunState.PARKED, RunState.TRAINING})
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Put the candidate beside the champion."""
+
+    artifact: str
+    """S3 URI of the candidate's model.tar.gz."""
+
+
+@dataclass(frozen=True)
+class Fail:
+    """There will be no candidate."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The job still runs."""
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """Not a run of ours, or one that is further already."""
+
+    why: str
+
+
+Outcome = Evaluate | Fail | Wait | Ignore
+
+
+def decide(record: RunRecord | None, job: JobView | None) -> Outcome:
+    """What follows from a training job as it is now."""
+    if record is None or job is None:
+        return Ignore("no run of ours trained in this job")
+    if record.state not in _TRAINING:
+        return Ignore(f"run {record.run} is {record.state} already")
+    match job.status:
+        case JobStatus.COMPLETED if job.artifact:
+            return Evaluate(job.artifact)
+        case JobStatus.COMPLETED:
+            return Fail(Reason.JOB_FAILED, f"{job.name} completed without a model.tar.gz")
+        case JobStatus.FAILED:
+            return Fail(Reason.JOB_FAILED, f"{job.name}: {job.failure or 'no reason given'}")
+        case JobStatus.STOPPED:
+            return Fail(Reason.JOB_STOPPED, f"{job.name}: {job.failure or 'was stopped'}")
+        case JobStatus.RUNNING | JobStatus.STOPPING:
+            return Wait()

@@ -1,0 +1,134 @@
+"""Woken by a training job that ended, or by the sweep for one whose event was lost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from events.catalog import (
+    EvaluationOutdated,
+    EvaluationStarted,
+    RunFailed,
+    TrainingJobSettled,
+)
+from events.foreign import TrainingJobChanged
+from events.words import Reason
+from functions.aws.book import Book
+from functions.aws.jobs import Jobs
+from functions.aws.world import World
+from functions.jobs import EvaluationSpec
+from functions.ledger import RETRY_AFTER, Champion, EndpointRecord, RunRecord, RunState
+from functions.names import Names
+from functions.places import Places
+from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Wait, decide
+from functions.start_evaluation.settings import StartEvaluationSettings
+from functions.tracing import child_of
+from functions.turn import Told, lambda_handler
+
+Seen = TrainingJobChanged | TrainingJobSettled | EvaluationOutdated
+
+
+@dataclass(frozen=True)
+class StartEvaluation:
+    """The function with its adapters."""
+
+    book: Book
+    jobs: Jobs
+    names: Names
+    places: Places
+    data_bucket: str
+    image: str
+    role_arn: str
+
+    def __call__(self, seen: Seen, now: datetime) -> Told:
+        ours = self.names.run_of(seen.job)
+        record = self.book.get(RunRecord, ours[1]) if ours else None
+        job = self.jobs.training(seen.job) if record else None
+        outcome = decide(record, job)
+        return Told(outcome, self.apply(outcome, record, now) if record else None)
+
+    def apply(self, outcome: Outcome, record: RunRecord, now: datetime) -> RunRecord:
+        """Start the evaluation job under its one name, then write it down."""
+        match outcome:
+            case Evaluate(artifact=artifact):
+                return self._evaluate(_trained(record), artifact, now)
+            case Fail(reason=reason, message=message):
+                return self._fail(record, reason, message, now)
+            case Wait():
+                return self.book.commit(record.changed(due_at=now + RETRY_AFTER))[0]
+            case Ignore():
+                return record
+
+    def _evaluate(self, record: RunRecord, artifact: str, now: datetime) -> RunRecord:
+        attempt = record.evaluations + 1
+        champion = (self.book.get(EndpointRecord, record.model) or _none(record)).champion
+        job = self.names.evaluation_job(record.model, record.run, attempt)
+        self.jobs.evaluate(self._spec(record, job, attempt, artifact, champion))
+        evaluating = record.changed(
+            state=RunState.EVALUATING,
+            artifact=artifact,
+            evaluation_job=job,
+            evaluations=attempt,
+            against=champion.version if champion else None,
+            due_at=now + RETRY_AFTER,
+        )
+        started = EvaluationStarted(run=record.run, model=record.model, job=job)
+        return self.book.commit(evaluating.saying(started))[0]
+
+    def _fail(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
+        failed = record.changed(
+            state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
+        )
+        said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
+        return self.book.commit(failed.saying(said))[0]
+
+    def _spec(
+        self, record: RunRecord, job: str, attempt: int, artifact: str, champion: Champion | None
+    ) -> EvaluationSpec:
+        evaluation = record.definition.evaluation
+        holdout = f"s3://{self.data_bucket}/holdouts/{record.model}/{evaluation.holdout}/"
+        return EvaluationSpec(
+            name=job,
+            image=self.image,
+            role_arn=self.role_arn,
+            instance=evaluation.instance,
+            max_runtime=round(record.definition.training.max_runtime),
+            code_uri=record.code_uri,
+            candidate_uri=artifact,
+            champion_uri=champion.artifact if champion else None,
+            holdout_uri=holdout,
+            output_uri=self.places.evaluation(record.model, record.run, attempt),
+            environment={
+                "SLUICE_MODEL": record.model,
+                "SLUICE_RUN": record.run,
+                "TRACEPARENT": child_of(record.traceparent),
+            },
+            tags={"sluice:model": record.model, "sluice:run": record.run},
+        )
+
+
+def _trained(record: RunRecord) -> RunRecord:
+    """A run whose job was seen to end before it was written down that it had begun."""
+    return record if record.state is RunState.TRAINING else record.changed(state=RunState.TRAINING)
+
+
+def _none(record: RunRecord) -> EndpointRecord:
+    return EndpointRecord(model=record.model)
+
+
+@cache
+def made() -> StartEvaluation:
+    """The function as its environment sets it up."""
+    settings = StartEvaluationSettings.from_environment()
+    world = World(settings)
+    return StartEvaluation(
+        book=world.book,
+        jobs=world.jobs,
+        names=world.names,
+        places=Places(settings.artifact_bucket),
+        data_bucket=settings.data_bucket,
+        image=settings.evaluation_image,
+        role_arn=settings.evaluation_role_arn,
+    )
+
+
+handle = lambda_handler("start_evaluation", made)

@@ -1,0 +1,1 @@
+"""An approved version is placed beside the champion, without traffic."""

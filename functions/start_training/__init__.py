@@ -1,0 +1,1 @@
+"""A dataset becomes a run: one training job, named after its cause."""

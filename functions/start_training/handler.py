@@ -1,0 +1,153 @@
+"""Woken by a dataset that is ready, or by anybody's request for a run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from events.catalog import (
+    DatasetReady,
+    RunFailed,
+    TrainingParked,
+    TrainingRequested,
+    TrainingStarted,
+)
+from events.words import Reason
+from functions.aws.book import Book
+from functions.aws.definitions import Definitions
+from functions.aws.jobs import Jobs
+from functions.aws.refusals import NoRoomError, RefusedError
+from functions.aws.world import World
+from functions.definition import DefinitionError, Deployed
+from functions.jobs import TrainingSpec
+from functions.ledger import RETRY_AFTER, RunRecord, RunState
+from functions.names import Names
+from functions.places import Places
+from functions.start_training.decide import Ignore, Outcome, Start, Wish, decide, resume
+from functions.start_training.settings import StartTrainingSettings
+from functions.tracing import child_of
+from functions.turn import Told, lambda_handler
+
+
+@dataclass(frozen=True)
+class StartTraining:
+    """The function with its adapters."""
+
+    book: Book
+    definitions: Definitions
+    jobs: Jobs
+    names: Names
+    places: Places
+    image: str
+    role_arn: str
+
+    def __call__(self, seen: DatasetReady | TrainingRequested, now: datetime) -> Told:
+        try:
+            outcome = self.load_and_decide(seen, now)
+        except DefinitionError as error:
+            outcome = Ignore(str(error))
+        match outcome:
+            case Start(record=record):
+                return Told(outcome, self.start(record, now))
+            case Ignore(record=known):
+                return Told(outcome, known)
+
+    def load_and_decide(self, seen: DatasetReady | TrainingRequested, now: datetime) -> Outcome:
+        """The run that is meant, begun or not; raises DefinitionError."""
+        match seen:
+            case TrainingRequested(run=str(run)):
+                return resume(self.book.get(RunRecord, run))
+            case TrainingRequested(code_uri=str(uri), code=str(code)):
+                meant: Deployed | None = self.definitions.of_code(seen.model, uri=uri, code=code)
+            case _:
+                meant = self.definitions.get(seen.model)
+        wish = _wish(seen)
+        record = self.book.get(RunRecord, wish.run(meant)) if meant else None
+        return decide(wish, meant, record, now=now)
+
+    def start(self, record: RunRecord, now: datetime) -> RunRecord:
+        """Write the intent, start the job under its one name, write that it runs."""
+        job = self.names.training_job(record.model, record.run)
+        due = now + RETRY_AFTER
+        if record.revision == 0:
+            (record,) = self.book.commit(record.changed(training_job=job, due_at=due))
+        try:
+            self.jobs.train(self._spec(record, job))
+        except NoRoomError as error:
+            parked = TrainingParked(run=record.run, model=record.model, message=str(error))
+            after = record.changed(state=RunState.PARKED, message=str(error), due_at=due)
+            return self._written(after.saying(parked))
+        except RefusedError as error:
+            return self._written(_failed(record, str(error), now))
+        started = TrainingStarted(run=record.run, model=record.model, job=job)
+        after = record.changed(state=RunState.TRAINING, training_job=job, due_at=due)
+        return self._written(after.saying(started))
+
+    def _written(self, record: RunRecord) -> RunRecord:
+        return self.book.commit(record)[0]
+
+    def _spec(self, record: RunRecord, job: str) -> TrainingSpec:
+        training = record.definition.training
+        return TrainingSpec(
+            name=job,
+            image=self.image,
+            role_arn=self.role_arn,
+            instance=training.instances[0],
+            max_runtime=round(training.max_runtime),
+            spot=training.spot,
+            code_uri=record.code_uri,
+            dataset_uri=self.places.dataset(record.model, record.dataset),
+            output_uri=self.places.training(record.model, record.run),
+            checkpoint_uri=self.places.checkpoints(record.model, record.run),
+            hyperparameters={
+                "model": record.model,
+                "run": record.run,
+                "dataset_digest": record.dataset,
+                "code_digest": record.code,
+                "attempt": "1",
+            },
+            environment={"TRACEPARENT": child_of(record.traceparent)},
+            tags={"sluice:model": record.model, "sluice:run": record.run},
+        )
+
+
+def _wish(seen: DatasetReady | TrainingRequested) -> Wish:
+    drop = seen.drop if isinstance(seen, DatasetReady) else None
+    return Wish(
+        model=seen.model,
+        dataset=seen.dataset,
+        drop=drop,
+        cause=f"drop {drop}" if isinstance(seen, DatasetReady) else seen.cause,
+        traceparent=seen.traceparent or child_of(None),
+    )
+
+
+def _failed(record: RunRecord, message: str, now: datetime) -> RunRecord:
+    failed = RunFailed(
+        run=record.run, model=record.model, reason=Reason.JOB_REFUSED, message=message
+    )
+    return record.changed(
+        state=RunState.FAILED,
+        reason=Reason.JOB_REFUSED,
+        message=message,
+        ended_at=now,
+        due_at=None,
+    ).saying(failed)
+
+
+@cache
+def made() -> StartTraining:
+    """The function as its environment sets it up."""
+    settings = StartTrainingSettings.from_environment()
+    world = World(settings)
+    return StartTraining(
+        book=world.book,
+        definitions=world.definitions,
+        jobs=world.jobs,
+        names=world.names,
+        places=Places(settings.artifact_bucket),
+        image=settings.training_image,
+        role_arn=settings.training_role_arn,
+    )
+
+
+handle = lambda_handler("start_training", made)

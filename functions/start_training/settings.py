@@ -1,0 +1,11 @@
+"""What `start_training` is told by its environment."""
+
+from functions.settings import Settings
+
+
+class StartTrainingSettings(Settings):
+    """Settings of `start_training`."""
+
+    artifact_bucket: str
+    training_role_arn: str
+    training_image: str

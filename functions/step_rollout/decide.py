@@ -1,0 +1,160 @@
+"""Bad news acts at once; good news waits for the bake; silence never promotes."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from events.words import Reason
+from functions.endpoint import NO_TRAFFIC, EndpointView, Probe, Traffic
+from functions.ledger import RolloutRecord, RolloutState
+from functions.step_rollout.judge import Fail, NoData, Pass, TooLittle, judge
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rollout and the world as it is now."""
+
+    rollout: RolloutRecord
+    view: EndpointView | None
+    baked: bool
+    """Whether this step's bake is over (its schedule has fired)."""
+    probe: Probe | None = None
+    """The challenger's answer to a golden probe; only asked for before the first step."""
+    challenger: Traffic = NO_TRAFFIC
+    champion: Traffic = NO_TRAFFIC
+    whole: Traffic = NO_TRAFFIC
+    """The challenger's traffic since the rollout began."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Stay at this weight and look again after another bake."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Give the challenger `weight` percent; `step` is the index of that step."""
+
+    weight: int
+    step: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Promote:
+    """The challenger is the champion from now on."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """Ask for the traffic back."""
+
+    reason: Reason
+    why: str
+
+
+@dataclass(frozen=True)
+class Close:
+    """The watch over the promoted version is over."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """SageMaker is at work; its event, or the sweep, wakes again."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """Nothing follows."""
+
+    why: str
+
+
+Step = Hold | Shift | Promote | RollBack | Close | Wait | Ignore
+
+
+def next_step(case: Case) -> Step:
+    """What a rollout does next."""
+    rollout, view = case.rollout, case.view
+    if rollout.state is RolloutState.PROVISIONING and not rollout.placed:
+        return Wait("the update is not asked for yet")
+    if view is None or view.status in {"Creating", "Updating", "SystemUpdating"}:
+        return Wait(f"the endpoint is {view.status if view else 'not there yet'}")
+    lost = _lost(rollout, view)
+    if lost is not None:
+        return lost
+    match rollout.state:
+        case RolloutState.PROVISIONING:
+            return _begin(case)
+        case RolloutState.SHIFTING:
+            return _go_on(case, view)
+        case RolloutState.WATCHING:
+            return Close() if case.baked else Ignore("under watch")
+        case RolloutState.ROLLING_BACK | RolloutState.COMPLETED | RolloutState.ABORTED:
+            return Ignore(f"{rollout.rollout} is {rollout.state}")
+
+
+def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
+    """SageMaker returns to the old configuration without a word: the read-back tells."""
+    active = {RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING}
+    if rollout.state not in active or (view.in_service and view.config == rollout.config):
+        return None
+    said = f": {view.failure}" if view.failure else ""
+    return RollBack(
+        Reason.NOT_DEPLOYED,
+        f"the endpoint is {view.status} with {view.config}, asked was {rollout.config}{said}",
+    )
+
+
+def _begin(case: Case) -> Step:
+    probe, rollout = case.probe, case.rollout
+    if probe is None or not probe.ok or probe.version != rollout.version:
+        said = probe.message or f"version {probe.version} answered" if probe else "was not asked"
+        return RollBack(Reason.PROBE_FAILED, f"golden probe of version {rollout.version}: {said}")
+    if rollout.champion is None:
+        return Promote(f"the first version; golden probe answered by {probe.version}")
+    first = rollout.definition.rollout.steps[0]
+    return Shift(first, 0, f"golden probe answered by version {probe.version}")
+
+
+def _go_on(case: Case, view: EndpointView) -> Step:
+    rollout = case.rollout
+    if view.weights.get(rollout.challenger.variant) != rollout.weight:
+        return Shift(rollout.weight, rollout.step, "the weight asked for is not in effect")
+    if not case.baked:
+        return Ignore(f"step {rollout.step} bakes")
+    plan = rollout.definition.rollout
+    verdict = judge(case.challenger, case.champion, rollout.definition, least=plan.min_requests)
+    match verdict:
+        case Fail(reason=reason, message=message):
+            return RollBack(reason, message)
+        case NoData():
+            return Hold("no data yet")
+        case TooLittle(message=message):
+            return Hold(message)
+        case Pass(message=message):
+            return _forward(case, message)
+
+
+def _forward(case: Case, message: str) -> Step:
+    rollout, plan = case.rollout, case.rollout.definition.rollout
+    if rollout.step + 1 < len(plan.steps):
+        return Shift(plan.steps[rollout.step + 1], rollout.step + 1, message)
+    if case.whole.requests < plan.promote_requests:
+        return Hold(f"{case.whole.requests} of the {plan.promote_requests} requests to promote on")
+    return Promote(message)
+
+
+def bake(rollout: RolloutRecord) -> timedelta:
+    """How long a step is watched."""
+    return timedelta(seconds=rollout.definition.rollout.bake)
+
+
+def keep_warm(rollout: RolloutRecord) -> timedelta:
+    """How long a promoted version is watched."""
+    return timedelta(seconds=rollout.definition.watch.keep_warm)

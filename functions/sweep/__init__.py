@@ -1,0 +1,1 @@
+"""Whatever an event failed to finish is asked for again."""

@@ -1,0 +1,71 @@
+"""What each overdue record needs asked again; on a consistent world there is none."""
+
+from events.base import Event
+from events.catalog import (
+    DropOverdue,
+    EvaluationJobSettled,
+    RollbackRequested,
+    RolloutStepDue,
+    TrainingJobSettled,
+    TrainingRequested,
+    VersionApproved,
+)
+from events.words import Reason
+from functions.ledger import (
+    DropRecord,
+    DropState,
+    EndpointRecord,
+    Record,
+    RolloutRecord,
+    RolloutState,
+    RunRecord,
+    RunState,
+)
+
+CAUSE = "sweep"
+
+
+def asked_again(record: Record) -> Event | None:
+    """The event that moves an overdue record on; None when only its outbox was left over."""
+    match record:
+        case DropRecord(state=DropState.RECEIVING):
+            return DropOverdue(model=record.model, drop=record.drop)
+        case RunRecord():
+            return _of_run(record)
+        case RolloutRecord():
+            return _of_rollout(record)
+        case EndpointRecord(waiting=int(version), rollout=None):
+            return VersionApproved(model=record.model, version=version)
+        case _:
+            return None
+
+
+def _of_run(run: RunRecord) -> Event | None:
+    match run.state:
+        case RunState.STARTING | RunState.PARKED:
+            return TrainingRequested(model=run.model, dataset=run.dataset, run=run.run, cause=CAUSE)
+        case RunState.TRAINING:
+            return TrainingJobSettled(run=run.run, job=run.training_job or "")
+        case RunState.EVALUATING:
+            return EvaluationJobSettled(run=run.run, job=run.evaluation_job or "")
+        case RunState.APPROVED if run.version is not None:
+            return VersionApproved(model=run.model, version=run.version)
+        case _:
+            return None
+
+
+def _of_rollout(rollout: RolloutRecord) -> Event | None:
+    match rollout.state:
+        case RolloutState.PROVISIONING if not rollout.placed:
+            return VersionApproved(model=rollout.model, version=rollout.version)
+        case RolloutState.PROVISIONING | RolloutState.SHIFTING | RolloutState.WATCHING:
+            return RolloutStepDue(rollout=rollout.rollout, model=rollout.model, step=rollout.step)
+        case RolloutState.ROLLING_BACK:
+            return RollbackRequested(
+                rollout=rollout.rollout,
+                model=rollout.model,
+                reason=rollout.reason or Reason.ASKED_BY_PERSON,
+                message=rollout.message,
+            )
+        case RolloutState.COMPLETED | RolloutState.ABORTED:
+            return None

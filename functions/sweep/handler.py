@@ -1,0 +1,57 @@
+"""Woken by the clock: finds whatever is overdue and asks for it again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from events.foreign import ScheduleFired
+from functions.aws.book import Book
+from functions.aws.ledger import Ledger, StaleRecordError
+from functions.aws.world import World
+from functions.ledger import RETRY_AFTER, Record
+from functions.sweep.decide import asked_again
+from functions.sweep.settings import SweepSettings
+from functions.turn import Told, lambda_handler
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one pass asked for, by the kind and key of each record."""
+
+    asked: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The function with its adapters."""
+
+    ledger: Ledger
+    book: Book
+    batch: int
+
+    def __call__(self, _seen: ScheduleFired, now: datetime) -> Told:
+        overdue = self.ledger.overdue(now, limit=self.batch)
+        return Told(Swept(tuple(self._ask(record, now) for record in overdue)))
+
+    def _ask(self, record: Record, now: datetime) -> str:
+        """Ask again for one record, later if it moves meanwhile."""
+        event = asked_again(record)
+        again = record if event is None else record.saying(event)
+        due = now + RETRY_AFTER if event is not None else None
+        name = f"{record.kind} {record.key}"
+        try:
+            self.book.commit(again.model_copy(update={"due_at": due}))
+        except StaleRecordError:
+            return f"{name}: moved by itself"
+        return f"{name}: {event.detail_type() if event else 'said what was unsaid'}"
+
+
+@cache
+def made() -> Sweep:
+    """The function as its environment sets it up."""
+    settings = SweepSettings.from_environment()
+    world = World(settings)
+    return Sweep(ledger=world.ledger, book=world.book, batch=settings.batch)
+
+
+handle = lambda_handler("sweep", made)

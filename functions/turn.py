@@ -1,0 +1,80 @@
+"""How every function takes its turn: woken, logged, counted, and again if a record moved."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import parse
+from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
+
+from events.base import Event, EventError
+from events.foreign import Foreign, ScheduleFired
+from functions.aws.ledger import StaleRecordError
+from functions.ledger import Record
+from functions.routes import ROUTES, SCHEDULES
+from functions.tracing import trace_id
+
+Seen = Event | Foreign
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a turn came to, for the log: the outcome and the record it is about."""
+
+    outcome: object
+    record: Record | None = None
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """Log keys: the run as correlation id, and the trace."""
+        if self.record is None:
+            return {}
+        run = getattr(self.record, "run", None) or self.record.key
+        trace = self.record.traceparent
+        return {"correlation_id": run} | ({"trace_id": trace_id(trace)} if trace else {})
+
+
+Turn = Callable[[Any, datetime], Told]
+"""One pass of a function over one event; raising asks Lambda to come again."""
+
+
+def woken_by(raw: Mapping[str, Any], unit: str) -> Seen:
+    """The event in the envelope `raw`, by what `unit` is routed; raises EventError."""
+    name = parse(event=dict(raw), model=EventBridgeModel).detail_type
+    for route in ROUTES:
+        if route.to == unit and name in route.pattern({})["detail-type"]:
+            return route.on.from_bus(raw)
+    if name in ScheduleFired.detail_types and any(every.to == unit for every in SCHEDULES):
+        return ScheduleFired()
+    raise EventError(f"{unit}: no route for detail-type {name!r}")
+
+
+def lambda_handler(unit: str, turn: Callable[[], Turn]) -> Callable[[dict[str, Any], object], None]:
+    """The Lambda entry of `unit`; `turn` makes its turn, on first use."""
+    logger = Logger(service=unit)
+    metrics = Metrics(namespace="Sluice", service=unit)
+
+    def handle(raw: dict[str, Any], _context: object) -> None:
+        logger.append_keys(event=raw.get("detail-type"), event_id=raw.get("id"))
+        told = taken(turn(), woken_by(raw, unit))
+        outcome = type(told.outcome).__name__
+        with logger.append_context_keys(**told.keys):
+            logger.info({"outcome": outcome, "said": told.outcome})
+        metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
+        metrics.flush_metrics()
+
+    return handle
+
+
+def taken(turn: Turn, seen: Seen) -> Told:
+    """Take the turn; when a record moved under it, read and decide again, a few times."""
+    for _ in range(_TRIES - 1):
+        try:
+            return turn(seen, datetime.now(UTC))
+        except StaleRecordError:
+            continue
+    return turn(seen, datetime.now(UTC))
