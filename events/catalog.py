@@ -2,7 +2,9 @@
 
 import json
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from events.base import Event
 from events.words import Digest, DropId, ModelName, Reason, RunId, S3Uri
@@ -49,6 +51,12 @@ class TrainingRequested(Event):
     """A run that exists and was not started yet: begin it, whatever is deployed by now."""
     cause: str
 
+    @model_validator(mode="after")
+    def _code_whole_or_not_at_all(self) -> Self:
+        if (self.code_uri is None) != (self.code is None):
+            raise ValueError("code_uri and code are given together or not at all")
+        return self
+
 
 class TrainingStarted(Event):
     """A training job runs for this run."""
@@ -77,7 +85,10 @@ class TrainingJobSettled(Event):
 
 
 class EvaluationOutdated(Event):
-    """The champion changed while a candidate was evaluated: judge it against the new one."""
+    """The champion changed since a candidate was judged: judge it against the new one.
+
+    Said by the gate for a candidate under evaluation, by start_rollout for one that waited.
+    """
 
     publisher: ClassVar[str] = "gate_model"
     run: RunId

@@ -16,8 +16,15 @@ def moment(value: object) -> object:
     if isinstance(value, str) and not _is_number(value):
         return datetime.fromisoformat(value)
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(float(value) / 1000, tz=UTC)
+        return _since_epoch(float(value) / 1000)
     return value
+
+
+def _since_epoch(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except OverflowError as error:
+        raise ValueError(f"{seconds:g} s after 1970 is no time") from error
 
 
 def _is_number(text: str) -> bool:

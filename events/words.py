@@ -55,9 +55,9 @@ class Reason(StrEnum):
 
 def is_model_name(text: str) -> bool:
     """Whether `text` may name a model's folder."""
-    return re.match(MODEL_PATTERN, text) is not None
+    return re.fullmatch(MODEL_PATTERN, text) is not None
 
 
 def is_drop_id(text: str) -> bool:
     """Whether `text` may name a drop's folder."""
-    return re.match(DROP_PATTERN, text) is not None
+    return re.fullmatch(DROP_PATTERN, text) is not None

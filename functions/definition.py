@@ -32,7 +32,8 @@ def seconds(value: object) -> object:
     return float(match[1]) * (0.001 if unit == "ms" else _UNITS[unit])
 
 
-Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+_LONGEST = 366 * 86400
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -58,7 +59,7 @@ class Data(Section):
 class Training(Section):
     """`[training]`: where and how long."""
 
-    instances: tuple[str, ...] = ("ml.g5.xlarge",)
+    instances: tuple[str, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
     max_runtime: Seconds = 3600
     spot: bool = True
     hyperparameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -85,7 +86,7 @@ class Serving(Section):
     """`[serving]`: hardware and the latency objective."""
 
     hardware: Literal["gpu", "cpu"] = "gpu"
-    instances: tuple[str, ...] = ("ml.g5.xlarge",)
+    instances: tuple[str, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
     max_batch: int = Field(default=32, ge=1, le=1024)
     latency: Seconds = 0.25
     """The slowest acceptable p99 of the model's answer."""

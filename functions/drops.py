@@ -1,11 +1,19 @@
 """A drop's folder: what lies in it, what its manifest promises, and whether it is whole."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from events.words import Digest, Reason
 from functions.names import digest_of
@@ -16,7 +24,8 @@ SUCCESS = "_SUCCESS"
 
 def _inside(name: str) -> str:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or name != str(path) or name == MANIFEST:
+    outside = path.is_absolute() or not path.parts or ".." in path.parts
+    if outside or name != str(path) or name in {MANIFEST, SUCCESS}:
         raise ValueError(f"{name!r} is no name of a file inside the drop")
     return name
 
@@ -37,6 +46,14 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     files: tuple[Promise, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [promise.name for promise in self.files]
+        twice = next((name for name, often in Counter(names).items() if often > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} is listed twice")
+        return self
 
 
 @dataclass(frozen=True)

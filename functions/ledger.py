@@ -108,6 +108,7 @@ _FORWARD: MappingProxyType[str, frozenset[str]] = MappingProxyType(
         RunState.PARKED: frozenset({"starting", "training", "failed"}),
         RunState.TRAINING: frozenset({"evaluating", "failed"}),
         RunState.EVALUATING: frozenset({"training", "approved", "held", "rejected", "failed"}),
+        RunState.APPROVED: frozenset({"training"}),
         RunState.HELD: frozenset({"approved", "rejected"}),
         RolloutState.PROVISIONING: frozenset({"shifting", "watching", "rolling_back", "aborted"}),
         RolloutState.SHIFTING: frozenset({"watching", "rolling_back"}),

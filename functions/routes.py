@@ -59,8 +59,14 @@ _OUR_DROPS = {
     "bucket": {"name": [DATA_BUCKET]},
     "object": {"key": [{"prefix": "drops/"}]},
 }
-_JOB_ENDED = ["Completed", "Failed", "Stopped", "COMPLETED", "FAILED", "STOPPED"]
-_ENDPOINT_SETTLED = ["IN_SERVICE", "FAILED", "InService", "Failed", "UPDATE_ROLLBACK_FAILED"]
+
+
+def _either_casing(*statuses: str) -> list[str]:
+    return [word for status in statuses for word in foreign.status_spellings(status)]
+
+
+_JOB_ENDED = _either_casing("Completed", "Failed", "Stopped")
+_ENDPOINT_SETTLED = _either_casing("InService", "Failed", "UpdateRollbackFailed")
 
 ROUTES: tuple[Route, ...] = (
     Route(foreign.ObjectCreated, "accept_drop", _OUR_DROPS),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from events.words import Reason
+from events.words import Reason, is_drop_id, is_model_name
 from functions.definition import Deployed
 from functions.drops import Dataset, Fault, Folder
 from functions.ledger import DropRecord
@@ -56,25 +56,44 @@ class Refuse:
 
 Outcome = Ignore | Wait | Accept | Refuse
 
+_RULE = (
+    "a model is called by at most 24 of a-z, 0-9 and '-', starting with a letter,"
+    " a drop by at most 63 of A-Z, a-z, 0-9 and '_.=-', starting with a letter or digit"
+)
+_LONGEST_MESSAGE = 1000
+"""File and column names come from outside and may be of any length; a record may not."""
+
+
+def well_named(model: str, drop: str) -> bool:
+    """Whether a model and a drop may be called so at all."""
+    return is_model_name(model) and is_drop_id(drop)
+
 
 def decide(case: Case) -> Outcome:
     """What becomes of the drop."""
     if case.record is not None and case.record.settled:
         return Ignore(f"drop {case.model}/{case.drop} is {case.record.state} already")
+    if isinstance(case.found, Dataset):
+        return Accept(case.found)
+    fault = _fault(case)
+    if fault is not None:
+        return Refuse(fault.reason, fault.message[:_LONGEST_MESSAGE])
+    return Wait(first=case.record is None)
+
+
+def _fault(case: Case) -> Fault | None:
+    if not well_named(case.model, case.drop):
+        return Fault(Reason.BAD_PATH, f"{case.model!r}/{case.drop!r}: {_RULE}")
     if case.deployed is None:
-        return Refuse(
+        return Fault(
             Reason.UNKNOWN_MODEL,
             f"no model {case.model!r} is deployed here; deploy it, then drop under a new id",
         )
     if isinstance(case.found, Fault):
-        return Refuse(case.found.reason, case.found.message)
-    if case.found is not None:
-        return Accept(case.found)
+        return case.found
     if case.folder is not None and case.folder.complaint:
-        return Refuse(Reason.MANIFEST_UNREADABLE, case.folder.complaint)
-    if case.overdue:
-        return Refuse(Reason.INCOMPLETE, _incomplete(case))
-    return Wait(first=case.record is None)
+        return Fault(Reason.MANIFEST_UNREADABLE, case.folder.complaint)
+    return Fault(Reason.INCOMPLETE, _incomplete(case)) if case.overdue else None
 
 
 def _incomplete(case: Case) -> str:

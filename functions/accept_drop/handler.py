@@ -17,6 +17,7 @@ from functions.accept_drop.decide import (
     Wait,
     decide,
     due,
+    well_named,
 )
 from functions.accept_drop.settings import AcceptDropSettings
 from functions.aws.book import Book
@@ -61,7 +62,7 @@ class AcceptDrop:
         overdue = isinstance(seen, DropOverdue)
         record = self.book.get(DropRecord, f"{model}#{drop}")
         deployed = None
-        if record is None or not record.settled:
+        if well_named(model, drop) and (record is None or not record.settled):
             deployed = self.definitions.get(model)
         if deployed is None:
             return Case(model, drop, record, None, overdue=overdue)
@@ -107,7 +108,7 @@ class AcceptDrop:
         accepted = record.changed(
             state=DropState.ACCEPTED,
             settled_at=now,
-            due_at=None,
+            due_at=now + RETRY_AFTER,
             dataset=dataset.digest,
             rows=dataset.rows,
         )

@@ -1,5 +1,6 @@
 """What is deployed of each model: one SSM parameter per model; ad-hoc code tells by its zip."""
 
+import hashlib
 import io
 import tomllib
 import zipfile
@@ -39,6 +40,9 @@ class Definitions:
         zipped = self._objects.read(uri)
         if zipped is None:
             raise DefinitionError(f"{uri}: no such object; upload the code before asking for it")
+        there = hashlib.sha256(zipped).hexdigest()
+        if there != code:
+            raise DefinitionError(f"{uri}: its digest is {there[:12]}, not {code[:12]}")
         inside = f"models/{model}/model.toml"
         try:
             with zipfile.ZipFile(io.BytesIO(zipped)) as archive:

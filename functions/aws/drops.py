@@ -6,10 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from events.words import Reason
-from functions.aws.refusals import Refusal, refusal
 from functions.drops import (
     MANIFEST,
     SUCCESS,
@@ -55,10 +52,10 @@ class Drops:
             )
             for page in pages
             for v in page.get("Versions", [])
-            if v["IsLatest"]
+            if v["IsLatest"] and not v["Key"].endswith("/")  # what a console calls a folder
         ]
         names = {f.name for f in found}
-        said = self._manifest(prefix) if MANIFEST in names else None
+        said = next((self._manifest(f) for f in found if f.name == MANIFEST), None)
         return Folder(
             bucket=self._bucket,
             prefix=prefix,
@@ -119,11 +116,8 @@ class Drops:
                 file.write(chunk)
         return sha256.hexdigest()
 
-    def _manifest(self, prefix: str) -> Manifest | str | None:
-        try:
-            body = self._client.get_object(Bucket=self._bucket, Key=f"{prefix}{MANIFEST}")["Body"]
-        except ClientError as error:
-            if refusal(error) is Refusal.NOT_THERE:
-                return None
-            raise
+    def _manifest(self, stored: Stored) -> Manifest | str:
+        body = self._client.get_object(
+            Bucket=self._bucket, Key=stored.key, VersionId=stored.version_id
+        )["Body"]
         return read_manifest(body.read())

@@ -154,6 +154,8 @@ class Endpoints:
         elif seen.status == "Failed":
             self._client.delete_endpoint(EndpointName=endpoint)
             raise EndpointBusyError(f"endpoint {endpoint}: had failed and is being made anew")
+        elif seen.status == "Deleting":
+            raise EndpointBusyError(f"endpoint {endpoint}: is being deleted")
         elif seen.config != config:
             self._client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
 

@@ -122,9 +122,14 @@ class Jobs:
         except ClientError as error:
             _settle(error, what=f"processing job {spec.name}")
 
-    def training(self, name: str) -> JobView:
-        """A training job as it is now."""
-        seen = self._client.describe_training_job(TrainingJobName=name)
+    def training(self, name: str) -> JobView | None:
+        """A training job as it is now, or None when there is none."""
+        try:
+            seen = self._client.describe_training_job(TrainingJobName=name)
+        except ClientError as error:
+            if refusal(error) is Refusal.NOT_THERE:
+                return None
+            raise
         return JobView(
             name=name,
             status=JobStatus(seen["TrainingJobStatus"]),
@@ -132,9 +137,14 @@ class Jobs:
             artifact=seen.get("ModelArtifacts", {}).get("S3ModelArtifacts"),
         )
 
-    def evaluation(self, name: str) -> JobView:
-        """A processing job as it is now."""
-        seen = self._client.describe_processing_job(ProcessingJobName=name)
+    def evaluation(self, name: str) -> JobView | None:
+        """A processing job as it is now, or None when there is none."""
+        try:
+            seen = self._client.describe_processing_job(ProcessingJobName=name)
+        except ClientError as error:
+            if refusal(error) is Refusal.NOT_THERE:
+                return None
+            raise
         return JobView(
             name=name,
             status=JobStatus(seen["ProcessingJobStatus"]),

@@ -38,6 +38,7 @@ _TEXTS = (
     ("cannot create already existing", Refusal.ALREADY_THERE),
     ("already exists", Refusal.ALREADY_THERE),
     ("could not find", Refusal.NOT_THERE),
+    ("requested resource not found", Refusal.NOT_THERE),
     ("does not exist", Refusal.NOT_THERE),
     ("cannot update in-progress", Refusal.BUSY),
     ("in-progress endpoint", Refusal.BUSY),

@@ -72,11 +72,11 @@ class Registry:
         return tuple(v for v in map(self._read, arns) if v is not None)
 
     def decide(self, model: str, version: int, *, approval: Approval, reason: str) -> None:
-        """Set a version's approval and say why; the same again changes nothing."""
+        """Set a version's approval and say why; the same again, or one deleted, is left alone."""
         arn = self._arn(model, version)
         seen = self._read(arn)
         if seen is None:
-            raise LookupError(f"model {model!r} has no version {version} in the registry")
+            return
         if seen.approval is approval and seen.description == reason[:_LONGEST_REASON]:
             return
         self._client.update_model_package(

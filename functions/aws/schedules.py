@@ -35,7 +35,7 @@ class Schedules:
                 ScheduleExpression=f"at({at.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
                 FlexibleTimeWindow={"Mode": "OFF"},
                 ActionAfterCompletion="DELETE",
-                ClientToken=client_token(name),
+                ClientToken=client_token(name, at.isoformat()),
                 Target={
                     "Arn": self._bus_arn,
                     "RoleArn": self._role_arn,

@@ -1,13 +1,14 @@
 """The gate: numbers in, a verdict with numbers out; nothing else counts."""
 
 from dataclasses import dataclass
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from events.words import Digest, Reason
 from functions.definition import Gates
 from functions.jobs import JobStatus, JobView
-from functions.ledger import RunRecord, RunState
+from functions.ledger import Champion, RunRecord, RunState
 
 
 class Judged(BaseModel):
@@ -37,10 +38,16 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     run: str
-    rows: int
+    rows: int = Field(ge=1)
     candidate: Judged
     champion: Judged | None = None
     comparison: Comparison | None = None
+
+    @model_validator(mode="after")
+    def _compared_when_there_is_a_champion(self) -> Self:
+        if (self.champion is None) != (self.comparison is None):
+            raise ValueError("champion and comparison are there together or not at all")
+        return self
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ Outcome = Register | Fail | Reevaluate | Wait | Ignore
 
 
 def decide(
-    record: RunRecord | None, job: JobView | None, raw: object, *, champion: int | None
+    record: RunRecord | None, job: JobView | None, raw: object, *, champion: Champion | None
 ) -> Outcome:
     """What follows from an evaluation job as it is now; `raw` is its report, parsed as JSON."""
     if record is None or job is None or job.name != record.evaluation_job:
@@ -119,20 +126,34 @@ def decide(
             return Wait()
         case JobStatus.FAILED | JobStatus.STOPPED:
             return Fail(Reason.JOB_FAILED, f"{job.name}: {job.failure or 'no reason given'}")
-        case JobStatus.COMPLETED if record.against != champion:
-            return Reevaluate(f"judged against version {record.against}, {champion} serves now")
         case JobStatus.COMPLETED:
-            return _judged(record, raw)
+            return _judged(record, raw, champion)
 
 
-def _judged(record: RunRecord, raw: object) -> Outcome:
+def _judged(record: RunRecord, raw: object, champion: Champion | None) -> Outcome:
     try:
         report = Report.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "document"
         return Fail(Reason.REPORT_UNREADABLE, f"report.json: {where}: {first['msg']}")
+    if report.run != record.run:
+        return Fail(Reason.REPORT_UNREADABLE, f"report.json: it is of run {report.run!r}")
+    if _outdated(record, report, champion):
+        serves = champion.version if champion else None
+        return Reevaluate(f"judged against version {record.against}, {serves} serves now")
     return Register(report, gate(report, record.definition.gates))
+
+
+def _outdated(record: RunRecord, report: Report, champion: Champion | None) -> bool:
+    """Whether another than today's champion was compared with: by the report's own digest.
+
+    A candidate that was rolled out before its verdict was written down is its own champion.
+    """
+    if champion is not None and champion.run == record.run:
+        return False
+    rival = report.champion.digest if report.champion else None
+    return rival != (champion.model_digest if champion else None)
 
 
 def gate(report: Report, gates: Gates) -> Verdict:

@@ -60,7 +60,7 @@ class GateModel:
         if record is None:
             return Told(Ignore(f"{seen.job} is no job of ours"))
         endpoint = self.book.get(EndpointRecord, record.model)
-        champion = endpoint.champion.version if endpoint and endpoint.champion else None
+        champion = endpoint.champion if endpoint else None
         report = self.objects.read_json(f"{self._folder(record)}/report.json")
         outcome = decide(record, self.jobs.evaluation(seen.job), report, champion=champion)
         return Told(outcome, self.apply(outcome, record, now))
@@ -69,7 +69,7 @@ class GateModel:
         """Register what was judged, then write it down and say it."""
         match outcome:
             case Register(report=report, verdict=verdict):
-                version = self.registry.register(self._candidate(record, report, verdict))
+                version = self._registered(record, self._candidate(record, report, verdict))
                 return self._judged(record, report, verdict, version, now)
             case Reevaluate():
                 return self._again(record, now)
@@ -79,6 +79,15 @@ class GateModel:
                 return self.book.commit(record.changed(due_at=now + RETRY_AFTER))[0]
             case Ignore():
                 return record
+
+    def _registered(self, record: RunRecord, candidate: Candidate) -> int:
+        """The version of the run; one judged before gets the new verdict."""
+        version = self.registry.register(candidate)
+        if record.version is not None:
+            self.registry.decide(
+                record.model, version, approval=candidate.approval, reason=candidate.reason
+            )
+        return version
 
     def _judged(
         self, record: RunRecord, report: Report, verdict: Verdict, version: int, now: datetime

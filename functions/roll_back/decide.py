@@ -1,9 +1,10 @@
 """Whether the traffic goes back, and to whom."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from events.words import Reason
-from functions.ledger import Champion, RolloutRecord, RolloutState
+from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutState
 
 _RETURNABLE = frozenset(
     {
@@ -22,6 +23,7 @@ class Alarmed:
     alarm: str
     variant: str
     message: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,28 @@ class Return:
 
 
 @dataclass(frozen=True)
+class Confirm:
+    """The traffic was given to `to`: look whether a late weight change took it away again."""
+
+    to: Champion
+
+
+@dataclass(frozen=True)
 class Ignore:
     """The traffic stays where it is."""
 
     why: str
 
 
-Outcome = Return | Ignore
+Outcome = Return | Confirm | Ignore
 
 
-def decide(rollout: RolloutRecord | None, cause: Alarmed | Asked) -> Outcome:
+def decide(
+    rollout: RolloutRecord | None, cause: Alarmed | Asked, endpoint: EndpointRecord | None
+) -> Outcome:
     """Bad news about a challenger (or a champion under watch) is enough; others' is not."""
+    if rollout is not None and rollout.state is RolloutState.ABORTED:
+        return _after(rollout, endpoint)
     if rollout is None or rollout.state not in _RETURNABLE:
         return Ignore("no rollout is under way there")
     if rollout.state is RolloutState.ROLLING_BACK and rollout.reason is not None:
@@ -62,7 +75,19 @@ def decide(rollout: RolloutRecord | None, cause: Alarmed | Asked) -> Outcome:
     match cause:
         case Alarmed(variant=variant) if variant != rollout.challenger.variant:
             return Ignore(f"the alarm is on {variant}, not on the challenger")
+        case Alarmed(at=datetime() as at) if at < rollout.started_at:
+            return Ignore(f"the alarm of {at:%Y-%m-%d %H:%M} is older than the rollout")
         case Alarmed(alarm=alarm, message=message):
             return Return(rollout.champion, Reason.ALARM, f"alarm {alarm}: {message}")
         case Asked(reason=reason, message=message):
             return Return(rollout.champion, reason, message)
+
+
+def _after(rollout: RolloutRecord, endpoint: EndpointRecord | None) -> Outcome:
+    """Nothing, once the endpoint is somebody else's."""
+    champion = rollout.champion
+    if champion is None or endpoint is None or endpoint.rollout is not None:
+        return Ignore(f"{rollout.rollout} is over")
+    if endpoint.champion is None or endpoint.champion.version != champion.version:
+        return Ignore(f"{rollout.rollout} is over, and so is its champion")
+    return Confirm(champion)

@@ -25,7 +25,15 @@ from functions.ledger import (
 from functions.names import VARIANTS, Names
 from functions.places import Places
 from functions.registry import Approval
-from functions.roll_back.decide import Alarmed, Asked, Ignore, Outcome, Return, decide
+from functions.roll_back.decide import (
+    Alarmed,
+    Asked,
+    Confirm,
+    Ignore,
+    Outcome,
+    Return,
+    decide,
+)
 from functions.roll_back.settings import RollBackSettings
 from functions.turn import Told, lambda_handler
 
@@ -51,32 +59,36 @@ class RollBack:
     pause: Callable[[float], None] = time.sleep
 
     def __call__(self, seen: AlarmChanged | RollbackRequested, now: datetime) -> Told:
-        rollout, cause = self.load(seen)
-        outcome = decide(rollout, cause)
+        model, id_, cause = self._meant(seen)
+        endpoint = self.book.get(EndpointRecord, model) if model else None
+        held = id_ or (endpoint.rollout if endpoint else None)
+        rollout = self.book.get(RolloutRecord, held) if held else None
+        outcome = decide(rollout, cause, endpoint)
         if rollout is None:
             return Told(outcome)
         return Told(outcome, self.apply(outcome, rollout, now))
 
-    def load(
+    def _meant(
         self, seen: AlarmChanged | RollbackRequested
-    ) -> tuple[RolloutRecord | None, Alarmed | Asked]:
-        """The rollout that is meant, and what speaks against it."""
+    ) -> tuple[str | None, str | None, Alarmed | Asked]:
+        """The model, the rollout (None for the one that holds the endpoint) and the news."""
         match seen:
             case RollbackRequested(rollout=id_, reason=reason, message=message):
-                return self.book.get(RolloutRecord, id_), Asked(reason, message)
-            case AlarmChanged(alarm=alarm):
+                return seen.model, id_, Asked(reason, message)
+            case AlarmChanged(alarm=alarm, state=state):
                 where = seen.metric.dimensions
-                model = self.names.model_of(where.get("EndpointName", ""))
-                endpoint = self.book.get(EndpointRecord, model) if model else None
-                held = endpoint.rollout if endpoint else None
-                cause = Alarmed(alarm, where.get("VariantName", ""), seen.state.reason)
-                return (self.book.get(RolloutRecord, held) if held else None), cause
+                variant = where.get("VariantName", "")
+                cause = Alarmed(alarm, variant, state.reason, state.timestamp)
+                return self.names.model_of(where.get("EndpointName", "")), None, cause
 
     def apply(self, outcome: Outcome, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         """Write the intent, move the traffic, verify it, mark the version, write the end."""
         match outcome:
             case Ignore():
-                return rollout
+                return self._done(rollout)
+            case Confirm(to=to):
+                self._return(rollout.model, to)
+                return self._done(rollout)
             case Return(to=champion, reason=reason, message=message):
                 returning = rollout.changed(
                     state=RolloutState.ROLLING_BACK,
@@ -88,6 +100,12 @@ class RollBack:
                 verified = self._return(rollout.model, champion)
                 self._mark(returning, outcome)
                 return self._end(returning, outcome, verified, now)
+
+    def _done(self, rollout: RolloutRecord) -> RolloutRecord:
+        """One that is over is not looked at again."""
+        if not rollout.ended or rollout.due_at is None:
+            return rollout
+        return self.book.commit(rollout.changed(due_at=None))[0]
 
     def _return(self, model: str, champion: Champion | None) -> str:
         """All traffic to the champion, read back and probed; how that was seen."""
@@ -145,8 +163,9 @@ class RollBack:
             reason=outcome.reason,
             message=f"{outcome.message}; {verified}",
         )
+        once_more = now + RETRY_AFTER if outcome.to else None
         ended = rollout.changed(
-            state=RolloutState.ABORTED, ended_at=now, weight=0, due_at=None
+            state=RolloutState.ABORTED, ended_at=now, weight=0, due_at=once_more
         ).saying(said)
         note = Evidence(
             kind=RolloutRecord.kind,
@@ -155,18 +174,19 @@ class RollBack:
             by="roll_back",
             text=f"{outcome.reason}: {said.message}",
         )
-        changes: tuple[Record, ...] = (ended, self._freed(rollout, outcome))
+        changes: tuple[Record, ...] = (ended, self._freed(rollout, outcome, now))
         self.book.commit(*changes, notes=(note,))
         return ended
 
-    def _freed(self, rollout: RolloutRecord, outcome: Return) -> EndpointRecord:
+    def _freed(self, rollout: RolloutRecord, outcome: Return, now: datetime) -> EndpointRecord:
         endpoint = self.book.get(EndpointRecord, rollout.model)
         freed = (endpoint or EndpointRecord(model=rollout.model)).changed(
             champion=outcome.to, previous=None, rollout=None
         )
         if freed.waiting is None:
             return freed
-        return freed.saying(VersionApproved(model=rollout.model, version=freed.waiting))
+        approved = VersionApproved(model=rollout.model, version=freed.waiting)
+        return freed.changed(due_at=now + RETRY_AFTER).saying(approved)
 
 
 @cache

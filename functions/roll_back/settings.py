@@ -7,4 +7,3 @@ class RollBackSettings(Settings):
     """Settings of `roll_back`."""
 
     artifact_bucket: str
-    schedule_group: str

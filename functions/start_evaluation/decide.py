@@ -42,10 +42,12 @@ Outcome = Evaluate | Fail | Wait | Ignore
 
 def decide(record: RunRecord | None, job: JobView | None) -> Outcome:
     """What follows from a training job as it is now."""
-    if record is None or job is None:
+    if record is None:
         return Ignore("no run of ours trained in this job")
     if record.state not in _TRAINING:
         return Ignore(f"run {record.run} is {record.state} already")
+    if job is None:
+        return _gone(record)
     match job.status:
         case JobStatus.COMPLETED if job.artifact:
             return Evaluate(job.artifact)
@@ -57,3 +59,10 @@ def decide(record: RunRecord | None, job: JobView | None) -> Outcome:
             return Fail(Reason.JOB_STOPPED, f"{job.name}: {job.failure or 'was stopped'}")
         case JobStatus.RUNNING | JobStatus.STOPPING:
             return Wait()
+
+
+def _gone(record: RunRecord) -> Outcome:
+    """A job that was begun can only have been deleted; one that was not may still begin."""
+    if record.state is RunState.TRAINING:
+        return Fail(Reason.JOB_STOPPED, f"{record.training_job} is gone; drop the data again")
+    return Ignore(f"run {record.run} has no training job yet")

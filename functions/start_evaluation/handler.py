@@ -14,6 +14,7 @@ from events.foreign import TrainingJobChanged
 from events.words import Reason
 from functions.aws.book import Book
 from functions.aws.jobs import Jobs
+from functions.aws.refusals import RefusedError
 from functions.aws.world import World
 from functions.jobs import EvaluationSpec
 from functions.ledger import RETRY_AFTER, Champion, EndpointRecord, RunRecord, RunState
@@ -62,7 +63,10 @@ class StartEvaluation:
         attempt = record.evaluations + 1
         champion = (self.book.get(EndpointRecord, record.model) or _none(record)).champion
         job = self.names.evaluation_job(record.model, record.run, attempt)
-        self.jobs.evaluate(self._spec(record, job, attempt, artifact, champion))
+        try:
+            self.jobs.evaluate(self._spec(record, job, attempt, artifact, champion))
+        except RefusedError as error:
+            return self._fail(record, Reason.JOB_REFUSED, str(error), now)
         evaluating = record.changed(
             state=RunState.EVALUATING,
             artifact=artifact,

@@ -10,16 +10,22 @@ from functions.ledger import (
     RolloutRecord,
     RolloutState,
     RunRecord,
+    RunState,
 )
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
+
+
+_BEING_JUDGED = frozenset({RunState.TRAINING, RunState.EVALUATING})
 
 
 @dataclass(frozen=True)
 class Case:
     """All that bears on an approved version."""
 
+    number: int
     version: Version | None
+    """None when the registry has none of that number."""
     run: RunRecord | None
     endpoint: EndpointRecord
     holder: RolloutRecord | None
@@ -62,13 +68,20 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class Rejudge:
+    """The gate let it through beside a champion that serves no more: judge it again."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Ignore:
     """Nothing is to be rolled out."""
 
     why: str
 
 
-Outcome = Begin | Resume | Queue | Ignore
+Outcome = Begin | Resume | Queue | Rejudge | Ignore
 
 
 def decide(case: Case, *, now: datetime) -> Outcome:
@@ -81,12 +94,34 @@ def decide(case: Case, *, now: datetime) -> Outcome:
     if case.own is not None:
         resumable = case.own.state is RolloutState.PROVISIONING
         return Resume(case.own) if resumable else Ignore(f"{case.own.rollout}: {case.own.state}")
-    champion = case.endpoint.champion
+    return _overtaken(version, case.run, case.endpoint) or _in_turn(version, case, now)
+
+
+def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ignore | None:
+    champion, waiting = endpoint.champion, endpoint.waiting
     if champion is not None and version.version <= champion.version:
         return Ignore(f"version {version.version} is not newer than {champion.version}")
-    if case.holder is not None and case.holder.state is not RolloutState.WATCHING:
-        return Queue(version.version, behind=case.holder.rollout)
-    return Begin(_challenger(version, champion, now), champion, closes=case.holder)
+    if waiting is not None and waiting > version.version:
+        return Ignore(f"version {waiting} is newer and waits")
+    if run.version is not None and run.state in _BEING_JUDGED:
+        return Ignore(f"version {version.version} is being judged again")
+    return None
+
+
+def _in_turn(version: Version, case: Case, now: datetime) -> Outcome:
+    champion, holder = case.endpoint.champion, case.holder
+    if holder is not None and holder.state is not RolloutState.WATCHING:
+        return Queue(version.version, behind=holder.rollout)
+    if case.run is not None and _outdated(case.run, champion):
+        return Rejudge(f"judged against version {case.run.against}, another serves now")
+    return Begin(_challenger(version, champion, now), champion, closes=holder)
+
+
+def _outdated(run: RunRecord, champion: Champion | None) -> bool:
+    """Whether only the gate, not a person, approved it, and beside another champion."""
+    if run.state is not RunState.APPROVED or run.definition.gates.approval == "human":
+        return False
+    return run.against != (champion.version if champion else None)
 
 
 def placements(champion: Champion | None, challenger: Champion) -> tuple[Placement, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from events.catalog import RollbackRequested, RolloutStarted, VersionApproved
+from events.catalog import EvaluationOutdated, RollbackRequested, RolloutStarted, VersionApproved
 from events.foreign import ModelPackageChanged
 from events.words import Reason
 from functions.aws.book import Book
@@ -25,7 +25,16 @@ from functions.ledger import (
     RunState,
 )
 from functions.names import Names, rollout_id
-from functions.start_rollout.decide import Begin, Case, Ignore, Outcome, Queue, Resume, decide
+from functions.start_rollout.decide import (
+    Begin,
+    Case,
+    Ignore,
+    Outcome,
+    Queue,
+    Rejudge,
+    Resume,
+    decide,
+)
 from functions.start_rollout.settings import StartRolloutSettings
 from functions.turn import Told, lambda_handler
 
@@ -55,6 +64,7 @@ class StartRollout:
         endpoint = self.book.get(EndpointRecord, model) or EndpointRecord(model=model)
         own = rollout_id(self.names.endpoint(model), number)
         return Case(
+            number=number,
             version=version,
             run=self.book.get(RunRecord, version.run) if version else None,
             endpoint=endpoint,
@@ -72,8 +82,10 @@ class StartRollout:
                 return self._place(rollout, outcome.placements, now)
             case Queue(version=version):
                 self._wait(case, version)
+            case Rejudge():
+                self._judge_again(case, now)
             case Ignore() | Begin():
-                pass
+                self._settle(case)
         return case.own or case.run
 
     def _claim(
@@ -89,6 +101,7 @@ class StartRollout:
             rollout=rollout.rollout,
             previous=None,
             waiting=endpoint.waiting if waits else None,
+            due_at=None,
         )
         changes: list[Record] = [rollout.saying(started), claimed, _approved(run)]
         if begin.closes is not None:
@@ -146,11 +159,29 @@ class StartRollout:
         return self.book.commit(rollout.changed(placed=True))[0]
 
     def _wait(self, case: Case, version: int) -> None:
+        """The holder's end will say that it may begin: nobody else need look at it."""
         newest = max(version, case.endpoint.waiting or 0)
-        changes: list[Record] = [case.endpoint.changed(waiting=newest)]
+        changes: list[Record] = [case.endpoint.changed(waiting=newest, due_at=None)]
         if case.run is not None:
             changes.append(_approved(case.run))
         self.book.commit(*changes)
+
+    def _judge_again(self, case: Case, now: datetime) -> None:
+        """Back to the gate; the version comes again when it is approved again."""
+        if case.run is None:
+            return
+        back = case.run.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
+        outdated = EvaluationOutdated(run=back.run, job=back.training_job or "")
+        self.book.commit(back.saying(outdated), *_no_longer_waiting(case))
+
+    def _settle(self, case: Case) -> None:
+        """What is not to be rolled out waits no longer, and the sweep leaves it alone."""
+        changes: list[Record] = [*_no_longer_waiting(case)]
+        run = case.run
+        if run is not None and run.state is RunState.APPROVED and run.due_at is not None:
+            changes.append(run.changed(due_at=None))
+        if changes:
+            self.book.commit(*changes)
 
     def _model(self, seen: ModelPackageChanged | VersionApproved) -> str | None:
         match seen:
@@ -161,9 +192,24 @@ class StartRollout:
 
 
 def _approved(run: RunRecord) -> RunRecord:
-    """The run as approved (perhaps by a person) and in the rollout's hands now."""
-    held = run.state is RunState.HELD
-    return run.changed(due_at=None, state=RunState.APPROVED if held else run.state)
+    """The run as approved (perhaps by a person) and in the rollout's hands now.
+
+    One whose verdict is not written down yet stays the gate's.
+    """
+    match run.state:
+        case RunState.HELD:
+            return run.changed(state=RunState.APPROVED, due_at=None)
+        case RunState.APPROVED:
+            return run.changed(due_at=None)
+        case _:
+            return run
+
+
+def _no_longer_waiting(case: Case) -> tuple[EndpointRecord, ...]:
+    """The endpoint without the version in its queue; nothing when it is not there."""
+    if case.endpoint.waiting != case.number:
+        return ()
+    return (case.endpoint.changed(waiting=None, due_at=None),)
 
 
 def _named(champion: Champion | None) -> str:

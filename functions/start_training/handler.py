@@ -19,7 +19,7 @@ from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.world import World
 from functions.definition import DefinitionError, Deployed
 from functions.jobs import TrainingSpec
-from functions.ledger import RETRY_AFTER, RunRecord, RunState
+from functions.ledger import RETRY_AFTER, DropRecord, RunRecord, RunState
 from functions.names import Names
 from functions.places import Places
 from functions.start_training.decide import Ignore, Outcome, Start, Wish, decide, resume
@@ -45,11 +45,9 @@ class StartTraining:
             outcome = self.load_and_decide(seen, now)
         except DefinitionError as error:
             outcome = Ignore(str(error))
-        match outcome:
-            case Start(record=record):
-                return Told(outcome, self.start(record, now))
-            case Ignore(record=known):
-                return Told(outcome, known)
+        record = self.start(outcome.record, now) if isinstance(outcome, Start) else outcome.record
+        self._take_over(seen)
+        return Told(outcome, record)
 
     def load_and_decide(self, seen: DatasetReady | TrainingRequested, now: datetime) -> Outcome:
         """The run that is meant, begun or not; raises DefinitionError."""
@@ -81,6 +79,13 @@ class StartTraining:
         started = TrainingStarted(run=record.run, model=record.model, job=job)
         after = record.changed(state=RunState.TRAINING, training_job=job, due_at=due)
         return self._written(after.saying(started))
+
+    def _take_over(self, seen: DatasetReady | TrainingRequested) -> None:
+        """The drop is in the run's hands now: the sweep need not look at it again."""
+        if isinstance(seen, DatasetReady):
+            drop = self.book.get(DropRecord, f"{seen.model}#{seen.drop}")
+            if drop is not None and drop.due_at is not None:
+                self.book.commit(drop.changed(due_at=None))
 
     def _written(self, record: RunRecord) -> RunRecord:
         return self.book.commit(record)[0]

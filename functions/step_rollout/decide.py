@@ -81,7 +81,7 @@ Step = Hold | Shift | Promote | RollBack | Close | Wait | Ignore
 def next_step(case: Case) -> Step:
     """What a rollout does next."""
     rollout, view = case.rollout, case.view
-    if rollout.state is RolloutState.PROVISIONING and not rollout.placed:
+    if not (rollout.placed or (view is not None and view.config == rollout.config)):
         return Wait("the update is not asked for yet")
     if view is None or view.status in {"Creating", "Updating", "SystemUpdating"}:
         return Wait(f"the endpoint is {view.status if view else 'not there yet'}")
@@ -104,6 +104,8 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
     active = {RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING}
     if rollout.state not in active or (view.in_service and view.config == rollout.config):
         return None
+    if rollout.state is RolloutState.WATCHING and rollout.champion is None:
+        return None  # nobody to give the traffic back to
     said = f": {view.failure}" if view.failure else ""
     return RollBack(
         Reason.NOT_DEPLOYED,

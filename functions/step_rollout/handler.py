@@ -48,6 +48,9 @@ from functions.step_rollout.settings import StepRolloutSettings
 from functions.turn import Told, lambda_handler
 
 
+_RETURNED = frozenset({RolloutState.ROLLING_BACK, RolloutState.ABORTED})
+
+
 @dataclass(frozen=True)
 class StepRollout:
     """The function with its adapters."""
@@ -85,7 +88,8 @@ class StepRollout:
                 champion=self._read(rollout, "champion", rollout.step_since, now),
                 whole=self._read(rollout, "challenger", rollout.started_at, now),
             )
-        probe = self._probe(rollout) if starting and settled and rollout.placed else None
+        there = settled and view is not None and view.config == rollout.config
+        probe = self._probe(rollout) if starting and there else None
         return Case(rollout, view, baked, probe)
 
     def apply(self, step: Step, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
@@ -102,7 +106,7 @@ class StepRollout:
             case Close():
                 return self._close(rollout, now)
             case Wait():
-                return self.book.commit(rollout.changed(due_at=now + RETRY_AFTER))[0]
+                return self._look_later(rollout, now)
             case Ignore():
                 return rollout
 
@@ -132,10 +136,24 @@ class StepRollout:
         return after
 
     def _return_if_overtaken(self, rollout: RolloutRecord) -> None:
-        """A rollback that was written while the weight moved has the last word."""
+        """A rollback that was written while the weight moved has the last word: ask for it again.
+
+        The endpoint is updating now and takes no other weights, so it is not done here.
+        """
         seen = self.book.get(RolloutRecord, rollout.rollout)
-        if seen is not None and seen.state is not RolloutState.SHIFTING:
-            self.endpoints.shift(rollout.model, _weights(rollout, 0))
+        if seen is not None and seen.state in _RETURNED:
+            again = RollbackRequested(
+                rollout=seen.rollout,
+                model=seen.model,
+                reason=seen.reason or Reason.ASKED_BY_PERSON,
+                message=seen.message,
+            )
+            self.book.commit(seen.saying(again))
+
+    def _look_later(self, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
+        """Never earlier than it was to be looked at anyway: that would cut a bake short."""
+        due = max(now + RETRY_AFTER, rollout.due_at or now)
+        return self.book.commit(rollout.changed(due_at=due))[0]
 
     def _hold(self, rollout: RolloutRecord, why: str, now: datetime) -> RolloutRecord:
         until = now + bake(rollout)
@@ -163,7 +181,7 @@ class StepRollout:
             champion=rollout.challenger.model_copy(update={"since": now}),
             previous=rollout.champion,
         )
-        changes: tuple[Record, ...] = (watching, _next_in_line(crowned))
+        changes: tuple[Record, ...] = (watching, _next_in_line(crowned, now))
         self.book.commit(*changes, notes=(_note(rollout, now, f"promoted: {why}"),))
         self._expect(watching, until)
         return watching
@@ -235,11 +253,12 @@ def _weights(rollout: RolloutRecord, challenger: int) -> dict[str, int]:
     return weights
 
 
-def _next_in_line(endpoint: EndpointRecord) -> EndpointRecord:
+def _next_in_line(endpoint: EndpointRecord, now: datetime) -> EndpointRecord:
     """Whoever was approved meanwhile may challenge the new champion."""
     if endpoint.waiting is None:
         return endpoint
-    return endpoint.saying(VersionApproved(model=endpoint.model, version=endpoint.waiting))
+    approved = VersionApproved(model=endpoint.model, version=endpoint.waiting)
+    return endpoint.changed(due_at=now + RETRY_AFTER).saying(approved)
 
 
 def _note(rollout: RolloutRecord, now: datetime, text: str) -> Evidence:

@@ -1,7 +1,10 @@
 """What each overdue record needs asked again; on a consistent world there is none."""
 
+from datetime import datetime
+
 from events.base import Event
 from events.catalog import (
+    DatasetReady,
     DropOverdue,
     EvaluationJobSettled,
     RollbackRequested,
@@ -12,6 +15,7 @@ from events.catalog import (
 )
 from events.words import Reason
 from functions.ledger import (
+    RETRY_AFTER,
     DropRecord,
     DropState,
     EndpointRecord,
@@ -25,16 +29,31 @@ from functions.ledger import (
 CAUSE = "sweep"
 
 
+def looked_at(record: Record, now: datetime) -> Record:
+    """The record as the sweep leaves it: what was unsaid is said, what is due is asked again.
+
+    A record that only has something unsaid keeps its time: asking early would cut a bake short.
+    """
+    if record.due_at is None or record.due_at > now:
+        return record
+    event = asked_again(record)
+    if event is None:
+        return record.changed(due_at=None)
+    return record.saying(event).changed(due_at=now + RETRY_AFTER)
+
+
 def asked_again(record: Record) -> Event | None:
-    """The event that moves an overdue record on; None when only its outbox was left over."""
+    """The event that moves an overdue record on; None when there is nothing to ask."""
     match record:
         case DropRecord(state=DropState.RECEIVING):
             return DropOverdue(model=record.model, drop=record.drop)
+        case DropRecord(state=DropState.ACCEPTED, dataset=str(dataset), rows=int(rows)):
+            return DatasetReady(model=record.model, drop=record.drop, dataset=dataset, rows=rows)
         case RunRecord():
             return _of_run(record)
         case RolloutRecord():
             return _of_rollout(record)
-        case EndpointRecord(waiting=int(version), rollout=None):
+        case EndpointRecord(waiting=int(version)):
             return VersionApproved(model=record.model, version=version)
         case _:
             return None
@@ -60,12 +79,12 @@ def _of_rollout(rollout: RolloutRecord) -> Event | None:
             return VersionApproved(model=rollout.model, version=rollout.version)
         case RolloutState.PROVISIONING | RolloutState.SHIFTING | RolloutState.WATCHING:
             return RolloutStepDue(rollout=rollout.rollout, model=rollout.model, step=rollout.step)
-        case RolloutState.ROLLING_BACK:
+        case RolloutState.ROLLING_BACK | RolloutState.ABORTED:
             return RollbackRequested(
                 rollout=rollout.rollout,
                 model=rollout.model,
                 reason=rollout.reason or Reason.ASKED_BY_PERSON,
                 message=rollout.message,
             )
-        case RolloutState.COMPLETED | RolloutState.ABORTED:
+        case RolloutState.COMPLETED:
             return None

@@ -8,8 +8,8 @@ from events.foreign import ScheduleFired
 from functions.aws.book import Book
 from functions.aws.ledger import Ledger, StaleRecordError
 from functions.aws.world import World
-from functions.ledger import RETRY_AFTER, Record
-from functions.sweep.decide import asked_again
+from functions.ledger import Record
+from functions.sweep.decide import looked_at
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
 
@@ -35,15 +35,13 @@ class Sweep:
 
     def _ask(self, record: Record, now: datetime) -> str:
         """Ask again for one record, later if it moves meanwhile."""
-        event = asked_again(record)
-        again = record if event is None else record.saying(event)
-        due = now + RETRY_AFTER if event is not None else None
-        name = f"{record.kind} {record.key}"
+        after = looked_at(record, now)
+        said = ", ".join(saying.name for saying in after.outbox) or "nothing to ask"
         try:
-            self.book.commit(again.model_copy(update={"due_at": due}))
+            self.book.commit(after)
         except StaleRecordError:
-            return f"{name}: moved by itself"
-        return f"{name}: {event.detail_type() if event else 'said what was unsaid'}"
+            said = "moved by itself"
+        return f"{record.kind} {record.key}: {said}"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Measures this system beside named peers, in one run, on one machine."""

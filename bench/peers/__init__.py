@@ -1,0 +1,1 @@
+"""The peers a benchmark stands beside."""

@@ -1,0 +1,1 @@
+"""Turns source folders into the deterministic archives that jobs run from."""

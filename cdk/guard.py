@@ -1,0 +1,83 @@
+"""cdk-nag over the whole app, and what is acknowledged, each with a reason."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk_
+from cdk_nag import AwsSolutionsChecks
+from constructs import IConstruct
+
+from cdk.stages import Stage
+from cdk.storage import Storage
+
+SHORTEST_REASON = 20
+_PACK = "AwsSolutions::AwsSolutions-"
+_OF_ACCOUNT = "<AWS::Region>:<AWS::AccountId>"
+
+_RULES = {
+    "L1": (
+        "The runtime is the Python that synthesizes: only its own bytecode can be bundled"
+        " unchecked, which halves a cold start (ADR 19)"
+    ),
+    "SQS3": "This queue is itself a dead-letter queue: rules and functions send to it what failed",
+}
+
+
+class GuardError(RuntimeError):
+    """An acknowledgement without a reason."""
+
+
+def guard(app: cdk_.App, stack: cdk_.Stack, *, stage: Stage, storage: Storage) -> None:
+    """Have synth fail on any violation that is not acknowledged."""
+    cdk_.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    acknowledge(stack, _RULES)
+    acknowledge(stack, {f"IAM5[Resource::{k}]": v for k, v in wildcards(stage, stack, storage)})
+
+
+def wildcards(stage: Stage, stack: cdk_.Stack, storage: Storage) -> list[tuple[str, str]]:
+    """Every wildcard in a policy and why it cannot be narrower."""
+    named = "The name is made while running, always under this stage's own prefix"
+    data, artifacts = (_logical(stack, b) for b in (storage.data, storage.artifacts))
+    jobs = "SageMaker writes each job's log stream here; it names the stream itself"
+    parameters = f"parameter/{stage.prefix.replace('-', '/', 1)}/models/*"
+    return [
+        ("*", "GetMetricData, PutMetricData (fixed namespace), ECR login take no resource"),
+        *((f"<{data}.Arn>/{p}/*", "Every drop is a new key below") for p in ("drops", "holdouts")),
+        *(
+            (f"<{artifacts}.Arn>/{p}/*", "Every run makes new keys below this one prefix")
+            for p in ("code", "datasets", "runs")
+        ),
+        ("arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*", named),
+        *(
+            (f"arn:<AWS::Partition>:logs:{_OF_ACCOUNT}:log-group:/aws/sagemaker/{group}:*", jobs)
+            for group in ("TrainingJobs", "ProcessingJobs", "Endpoints/*")
+        ),
+        *(
+            (f"arn:<AWS::Partition>:sagemaker:{_OF_ACCOUNT}:{kind}/{stage.prefix}-*", named)
+            for kind in (
+                "endpoint",
+                "endpoint-config",
+                "model",
+                "model-package",
+                "model-package-group",
+                "processing-job",
+                "training-job",
+            )
+        ),
+        (f"arn:<AWS::Partition>:scheduler:{_OF_ACCOUNT}:schedule/{stage.prefix}/*", named),
+        (f"arn:<AWS::Partition>:ssm:{_OF_ACCOUNT}:{parameters}", "One parameter for each model"),
+    ]
+
+
+def acknowledge(scope: IConstruct, reasons: Mapping[str, str]) -> None:
+    """Acknowledge rules below `scope`; raises GuardError on an empty reason."""
+    for rule, reason in reasons.items():
+        if len(reason) < SHORTEST_REASON:
+            raise GuardError(f"{rule}: a reason takes at least {SHORTEST_REASON} characters")
+        said = cdk_.Acknowledgment(id=f"{_PACK}{rule}", reason=reason)
+        cdk_.Validations.of(scope).acknowledge(said)
+
+
+def _logical(stack: cdk_.Stack, bucket: IConstruct) -> str:
+    element = bucket.node.default_child
+    assert isinstance(element, cdk_.CfnElement)  # a Bucket is made of exactly one
+    return str(stack.resolve(element.logical_id))

@@ -1,0 +1,248 @@
+"""Makes a stack what its template says, resource by resource, and undoes what failed half-way."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.clock import Clock
+from local.cloudformation.plan import in_order, included
+from local.cloudformation.provider import Ask, Provider
+from local.cloudformation.stack import Output, Resource, Stack
+from local.cloudformation.template import Made, Scope, Template
+from local.errors import AwsError
+
+log = logging.getLogger("local.cloudformation")
+Providers = Mapping[str, Provider]
+
+
+class ResourceFailedError(Exception):
+    """A resource could not be brought about; the stack rolls back with this reason."""
+
+    def __init__(self, reason: str, *, half_changed: Resource | None = None) -> None:
+        super().__init__(reason)
+        self.half_changed = half_changed
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a stack is to become."""
+
+    template: Template
+    parameters: dict[str, Any]
+    given: dict[str, str]
+    scope: Scope
+
+
+class Engine:
+    """One call per stack operation; each leaves the stack in a final status."""
+
+    def __init__(self, clock: Clock, providers: Providers) -> None:
+        self._clock = clock
+        self._providers = providers
+
+    def create(self, stack: Stack, target: Target) -> None:
+        try:
+            self._apply(stack, target)
+        except ResourceFailedError as error:
+            self._undo_create(stack, str(error))
+            return
+        stack.become("CREATE_COMPLETE", self._clock.now())
+
+    def update(self, stack: Stack, target: Target) -> None:
+        before = replace_copy(stack)
+        try:
+            replaced = self._apply(stack, target)
+        except ResourceFailedError as error:
+            self._undo_update(stack, before, error)
+            return
+        stack.become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", self._clock.now())
+        wanted = set(included(target.template, target.scope))
+        gone = [r for name, r in before.resources.items() if name not in wanted]
+        failed = self._remove(stack, [*replaced, *gone], forget={r.logical_id for r in gone})
+        stack.become("UPDATE_COMPLETE", self._clock.now(), "; ".join(failed))
+
+    def delete(self, stack: Stack) -> None:
+        doomed = list(stack.resources.values())
+        failed = self._remove(stack, doomed, forget=set(stack.resources))
+        if failed:
+            names = ", ".join(sorted(stack.resources))
+            reason = f"The following resource(s) failed to delete: [{names}]."
+            stack.become("DELETE_FAILED", self._clock.now(), reason)
+        else:
+            stack.deleted = self._clock.now()
+            stack.become("DELETE_COMPLETE", stack.deleted)
+
+    def _apply(self, stack: Stack, target: Target) -> list[Resource]:
+        """Make or change everything the template includes; returns what was replaced."""
+        replaced: list[Resource] = []
+        try:
+            order = included(target.template, target.scope)
+        except AwsError as error:
+            raise ResourceFailedError(error.message) from error
+        for logical_id in order:
+            old = stack.resources.get(logical_id)
+            new = self._one(stack, logical_id, target, old)
+            stack.resources[logical_id] = new
+            target.scope.made[logical_id] = new.made
+            if old is not None and old.made.physical_id != new.made.physical_id:
+                replaced.append(old)
+        stack.outputs = self._outputs(target)
+        stack.template, stack.parameters = target.template, target.parameters
+        stack.given = target.given
+        return replaced
+
+    def _one(self, stack: Stack, logical_id: str, target: Target, old: Resource | None) -> Resource:
+        definition = target.template.resources[logical_id]
+        kind = str(definition["Type"])
+        physical = old.made.physical_id if old else ""
+        try:
+            properties = target.scope.resolve(definition.get("Properties") or {})
+            if old is not None and old.kind == kind and old.properties == properties:
+                return replace(old, definition=definition)
+            verb = "CREATE" if old is None else "UPDATE"
+            stack.tell(self._clock.now(), logical_id, physical, kind, f"{verb}_IN_PROGRESS", "")
+            ask = Ask(stack.name, stack.id, logical_id, properties)
+            made = self._bring_about(kind, ask, old)
+        except (AwsError, ClientError, BotoCoreError, KeyError, TypeError, ValueError) as error:
+            reason = _reason(error)
+            failed = "CREATE_FAILED" if old is None else "UPDATE_FAILED"
+            stack.tell(self._clock.now(), logical_id, physical, kind, failed, reason)
+            told = f"{logical_id} ({kind}): {reason}"
+            raise ResourceFailedError(told, half_changed=old) from error
+        now = self._clock.now()
+        stack.tell(now, logical_id, made.physical_id, kind, f"{verb}_COMPLETE", "")
+        return Resource(logical_id, kind, properties, made, f"{verb}_COMPLETE", now, definition)
+
+    def _bring_about(self, kind: str, ask: Ask, old: Resource | None) -> Made:
+        provider = self._providers[kind]
+        if old is None:
+            return provider.create(ask)
+        if old.kind != kind:
+            return provider.create(ask)
+        if any(old.properties.get(n) != ask.properties.get(n) for n in provider.immutable):
+            return provider.create(ask)
+        return provider.update(ask, old.properties, old.made)
+
+    def _outputs(self, target: Target) -> list[Output]:
+        outputs = []
+        for key, definition in target.template.outputs.items():
+            if "Condition" in definition and not target.scope.holds(str(definition["Condition"])):
+                continue
+            try:
+                value = target.scope.resolve(definition["Value"])
+                export = target.scope.resolve((definition.get("Export") or {}).get("Name", ""))
+            except AwsError as error:
+                raise ResourceFailedError(f"Output {key}: {error.message}") from error
+            description = str(definition.get("Description") or "")
+            outputs.append(Output(key, str(value), description, str(export)))
+        return outputs
+
+    def _remove(self, stack: Stack, doomed: list[Resource], *, forget: set[str]) -> list[str]:
+        """Delete in reverse order of making, retrying once what depended on another."""
+        order = in_order({each.logical_id: each.definition for each in doomed})
+        rank = {name: position for position, name in enumerate(order)}
+        queue = sorted(doomed, key=lambda each: -rank[each.logical_id])
+        failed: list[str] = []
+        for _ in range(2):
+            failed, left = [], queue
+            queue = []
+            for resource in left:
+                reason = self._remove_one(stack, resource, forget=resource.logical_id in forget)
+                if reason:
+                    failed.append(f"{resource.logical_id}: {reason}")
+                    queue.append(resource)
+        return failed
+
+    def _remove_one(self, stack: Stack, resource: Resource, *, forget: bool) -> str:
+        def tell(status: str, reason: str) -> None:
+            now, physical = self._clock.now(), resource.made.physical_id
+            stack.tell(now, resource.logical_id, physical, resource.kind, status, reason)
+
+        kept = resource.retained if forget else resource.retained_when_replaced
+        if kept:
+            tell("DELETE_SKIPPED", "")
+        else:
+            tell("DELETE_IN_PROGRESS", "")
+            ask = Ask(stack.name, stack.id, resource.logical_id, resource.properties)
+            try:
+                self._providers[resource.kind].delete(ask, resource.made)
+            except (AwsError, ClientError, BotoCoreError) as error:
+                if not _gone(error):
+                    tell("DELETE_FAILED", _reason(error))
+                    return _reason(error)
+            tell("DELETE_COMPLETE", "")
+        if forget:
+            stack.resources.pop(resource.logical_id, None)
+        return ""
+
+    def _undo_create(self, stack: Stack, reason: str) -> None:
+        if stack.disable_rollback:
+            stack.become("CREATE_FAILED", self._clock.now(), reason)
+            return
+        told = f"The following resource failed to create: {reason}. Rollback requested by user."
+        stack.become("ROLLBACK_IN_PROGRESS", self._clock.now(), told)
+        doomed = [_unretained(each) for each in stack.resources.values()]
+        failed = self._remove(stack, doomed, forget=set(stack.resources))
+        status = "ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE"
+        stack.become(status, self._clock.now(), "; ".join(failed))
+
+    def _undo_update(self, stack: Stack, before: Stack, error: ResourceFailedError) -> None:
+        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", self._clock.now(), str(error))
+        half = error.half_changed
+        failed = [] if half is None else self._revert(stack, half, half)
+        for name, resource in list(stack.resources.items()):
+            old = before.resources.get(name)
+            if old is None or old.made.physical_id != resource.made.physical_id:
+                continue
+            if old.properties != resource.properties:
+                failed += self._revert(stack, old, resource)
+        fresh = [
+            _unretained(each)
+            for name, each in stack.resources.items()
+            if name not in before.resources
+            or before.resources[name].made.physical_id != each.made.physical_id
+        ]
+        failed += self._remove(stack, fresh, forget={r.logical_id for r in fresh})
+        stack.resources = dict(before.resources)
+        stack.outputs, stack.template = list(before.outputs), before.template
+        status = "UPDATE_ROLLBACK_FAILED" if failed else "UPDATE_ROLLBACK_COMPLETE"
+        stack.become(status, self._clock.now(), "; ".join(failed))
+
+    def _revert(self, stack: Stack, old: Resource, new: Resource) -> list[str]:
+        ask = Ask(stack.name, stack.id, old.logical_id, old.properties)
+        try:
+            self._providers[old.kind].update(ask, new.properties, new.made)
+        except (AwsError, ClientError, BotoCoreError, KeyError, ValueError) as error:
+            return [f"{old.logical_id}: {_reason(error)}"]
+        return []
+
+
+def replace_copy(stack: Stack) -> Stack:
+    """The stack as it is now, untouched by what follows."""
+    return replace(stack, resources=dict(stack.resources), outputs=list(stack.outputs))
+
+
+def _unretained(resource: Resource) -> Resource:
+    """A rollback deletes what it made, whatever the deletion policy says of later."""
+    definition = {k: v for k, v in resource.definition.items() if k != "DeletionPolicy"}
+    return replace(resource, definition=definition)
+
+
+def _gone(error: Exception) -> bool:
+    code = error.code if isinstance(error, AwsError) else ""
+    if isinstance(error, ClientError):
+        code = str(error.response["Error"]["Code"])
+    return any(word in code for word in ("NotFound", "NoSuch", "NonExistent", "DoesNotExist"))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, AwsError):
+        return error.message
+    if isinstance(error, ClientError):
+        return str(error.response["Error"].get("Message") or error)
+    if isinstance(error, KeyError):
+        return f"a required property is missing: {error}"
+    return str(error)

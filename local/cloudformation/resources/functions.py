@@ -1,0 +1,187 @@
+"""AWS::Lambda types."""
+
+import zipfile
+from io import BytesIO
+from typing import Any
+
+from local.cloudformation.provider import Ask, Properties, Provider, tag_map
+from local.cloudformation.template import Made
+
+CONFIGURATION = (
+    "Role",
+    "Handler",
+    "Runtime",
+    "Description",
+    "VpcConfig",
+    "Environment",
+    "DeadLetterConfig",
+    "TracingConfig",
+    "EphemeralStorage",
+    "SnapStart",
+    "LoggingConfig",
+    "Layers",
+)
+NUMBERS = ("Timeout", "MemorySize")
+
+
+def _inline(source: str) -> bytes:
+    """The zip that Lambda makes of code written in the template."""
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("index.py", (1980, 1, 1, 0, 0, 0)), source)
+    return packed.getvalue()
+
+
+def _code(properties: Properties) -> dict[str, Any]:
+    given = properties.get("Code", {})
+    if "ZipFile" in given:
+        return {"ZipFile": _inline(str(given["ZipFile"]))}
+    return {n: given[n] for n in ("S3Bucket", "S3Key", "S3ObjectVersion") if n in given}
+
+
+def _configuration(ask: Ask) -> dict[str, Any]:
+    numbers = {name: int(ask.need(name)) for name in NUMBERS if name in ask.properties}
+    kms = {"KMSKeyArn": ask.get("KmsKeyArn")} if "KmsKeyArn" in ask.properties else {}
+    return {**ask.pick(*CONFIGURATION), **numbers, **kms}
+
+
+class LambdaFunction(Provider):
+    immutable = frozenset({"FunctionName", "PackageType"})
+
+    def create(self, ask: Ask) -> Made:
+        name = ask.name("FunctionName")
+        made = self.around.call(
+            "lambda",
+            "CreateFunction",
+            FunctionName=name,
+            Code=_code(ask.properties),
+            Tags=tag_map(ask.get("Tags")),
+            **ask.pick("PackageType", "Architectures"),
+            **_configuration(ask),
+        )
+        self._reserve(ask, name)
+        return Made(name, {"Arn": made["FunctionArn"]})
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        name = made.physical_id
+        if _code(before) != _code(ask.properties):
+            code = _code(ask.properties)
+            self.around.call("lambda", "UpdateFunctionCode", FunctionName=name, **code)
+        settings = _configuration(ask)
+        cleared: dict[str, Any] = {
+            n: {} for n in ("Environment", "DeadLetterConfig") if n not in settings
+        }
+        self.around.call(
+            "lambda", "UpdateFunctionConfiguration", FunctionName=name, **cleared, **settings
+        )
+        if before.get("ReservedConcurrentExecutions") != ask.get("ReservedConcurrentExecutions"):
+            self._reserve(ask, name)
+        tags = tag_map(ask.get("Tags"))
+        self.around.call("lambda", "TagResource", Resource=made.attributes["Arn"], Tags=tags)
+        return made
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        self.around.call("lambda", "DeleteFunction", FunctionName=made.physical_id)
+
+    def _reserve(self, ask: Ask, name: str) -> None:
+        reserved = ask.get("ReservedConcurrentExecutions")
+        if reserved is None:
+            self.around.call("lambda", "DeleteFunctionConcurrency", FunctionName=name)
+        else:
+            self.around.call(
+                "lambda",
+                "PutFunctionConcurrency",
+                FunctionName=name,
+                ReservedConcurrentExecutions=int(reserved),
+            )
+
+
+class Permission(Provider):
+    def create(self, ask: Ask) -> Made:
+        identifier = ask.name("", most=100)
+        self.around.call(
+            "lambda",
+            "AddPermission",
+            StatementId=identifier,
+            **ask.pick("FunctionName", "Action", "Principal", "SourceArn", "SourceAccount"),
+        )
+        return Made(identifier)
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        self._remove(str(before["FunctionName"]), made)
+        return self.create(ask)
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        self._remove(str(ask.need("FunctionName")), made)
+
+    def _remove(self, function: str, made: Made) -> None:
+        self.around.call(
+            "lambda", "RemovePermission", FunctionName=function, StatementId=made.physical_id
+        )
+
+
+class EventInvokeConfig(Provider):
+    immutable = frozenset({"FunctionName", "Qualifier"})
+
+    def create(self, ask: Ask) -> Made:
+        numbers = {
+            name: int(ask.need(name))
+            for name in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")
+            if name in ask.properties
+        }
+        self.around.call(
+            "lambda",
+            "PutFunctionEventInvokeConfig",
+            **ask.pick("FunctionName", "Qualifier", "DestinationConfig"),
+            **numbers,
+        )
+        return Made(f"{ask.need('FunctionName')}|{ask.get('Qualifier', '$LATEST')}")
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        return self.create(ask)
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        self.around.call(
+            "lambda", "DeleteFunctionEventInvokeConfig", **ask.pick("FunctionName", "Qualifier")
+        )
+
+
+class Version(Provider):
+    immutable = frozenset({"FunctionName", "Description", "CodeSha256"})
+
+    def create(self, ask: Ask) -> Made:
+        made = self.around.call("lambda", "PublishVersion", **ask.pick("FunctionName"))
+        return Made(made["FunctionArn"], {"Version": made["Version"]})
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        return made
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        version = str(made.attributes["Version"])
+        function = str(ask.need("FunctionName"))
+        self.around.call("lambda", "DeleteFunction", FunctionName=function, Qualifier=version)
+
+
+class Alias(Provider):
+    immutable = frozenset({"FunctionName", "Name"})
+    members = ("FunctionName", "Name", "FunctionVersion", "Description")
+
+    def create(self, ask: Ask) -> Made:
+        arn = self.around.call("lambda", "CreateAlias", **ask.pick(*self.members))["AliasArn"]
+        return Made(arn, {"AliasArn": arn})
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        self.around.call("lambda", "UpdateAlias", **ask.pick(*self.members))
+        return made
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        self.around.call("lambda", "DeleteAlias", **ask.pick("FunctionName", "Name"))
+
+
+TYPES: dict[str, type[Provider]] = {
+    "AWS::Lambda::Alias": Alias,
+    "AWS::Lambda::EventInvokeConfig": EventInvokeConfig,
+    "AWS::Lambda::Function": LambdaFunction,
+    "AWS::Lambda::Permission": Permission,
+    "AWS::Lambda::Version": Version,
+}

@@ -1,0 +1,148 @@
+"""The asynchronous queue of one function: try, back off, try again, then give up loudly."""
+
+import heapq
+import itertools
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from threading import Condition, Thread
+
+from local.clock import Clock
+from local.errors import AwsError
+from local.lambdas.runtime_api import Outcome
+
+RETRY_DELAYS = (60.0, 120.0)
+FIRST_THROTTLE_DELAY = 1.0
+LAST_THROTTLE_DELAY = 300.0
+IDLE_SECONDS = 20.0
+DEFAULT_ATTEMPTS = 2
+DEFAULT_AGE = 21_600
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A function's EventInvokeConfig; both numbers as AWS gives them, unscaled."""
+
+    retries: int = DEFAULT_ATTEMPTS
+    age: float = DEFAULT_AGE
+
+
+@dataclass(frozen=True)
+class QueuedEvent:
+    payload: bytes
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    attempts: int = 0
+    throttles: int = 0
+    queued_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An event that will not be tried again; `condition` is the word of the destination record."""
+
+    event: QueuedEvent
+    outcome: Outcome
+    condition: str
+
+
+Run = Callable[[QueuedEvent], Outcome]
+
+
+class AsyncQueue:
+    """Threads start with the events and end when there are none."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        run: Run,
+        *,
+        policy: Callable[[], Policy],
+        workers: Callable[[], int],
+        finished: Callable[[Finished], None],
+    ) -> None:
+        self._clock = clock
+        self._run = run
+        self._policy = policy
+        self._workers = workers
+        self._finished = finished
+        self._due: list[tuple[float, int, QueuedEvent]] = []
+        self._order = itertools.count()
+        self._threads = 0
+        self._waiting = 0
+        self._stopped = False
+        self._changed = Condition()
+
+    def put(self, payload: bytes) -> None:
+        self._add(QueuedEvent(payload), delay=0.0)
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._due.clear()
+            self._changed.notify_all()
+
+    @property
+    def depth(self) -> int:
+        with self._changed:
+            return len(self._due)
+
+    def _add(self, event: QueuedEvent, *, delay: float) -> None:
+        with self._changed:
+            if self._stopped:
+                return
+            heapq.heappush(self._due, (time.monotonic() + delay, next(self._order), event))
+            if len(self._due) > self._waiting and self._threads < max(1, self._workers()):
+                self._threads += 1
+                Thread(target=self._work, name="lambda-async", daemon=True).start()
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while (event := self._take()) is not None:
+            self._try(event)
+
+    def _take(self) -> QueuedEvent | None:
+        """The next due event; nothing when there was none for a while."""
+        idle_since = time.monotonic()
+        with self._changed:
+            while not self._stopped:
+                now = time.monotonic()
+                if self._due and self._due[0][0] <= now:
+                    return heapq.heappop(self._due)[2]
+                if not self._due and now - idle_since > IDLE_SECONDS:
+                    break
+                self._waiting += 1
+                self._changed.wait(self._due[0][0] - now if self._due else IDLE_SECONDS)
+                self._waiting -= 1
+            self._threads -= 1
+            return None
+
+    def _try(self, event: QueuedEvent) -> None:
+        """One attempt; an event of a function that is gone is dropped with it."""
+        try:
+            outcome = self._run(event)
+        except AwsError as error:
+            if error.code == "TooManyRequestsException":
+                self._throttled(event, error)
+            return
+        tried = replace(event, attempts=event.attempts + 1)
+        if not outcome.error:
+            self._finished(Finished(tried, outcome, "Success"))
+        elif event.attempts >= self._policy().retries:
+            self._finished(Finished(tried, outcome, "RetriesExhausted"))
+        else:
+            delay = RETRY_DELAYS[min(event.attempts, len(RETRY_DELAYS) - 1)]
+            self._again(tried, outcome, delay)
+
+    def _throttled(self, event: QueuedEvent, error: AwsError) -> None:
+        delay = min(FIRST_THROTTLE_DELAY * 2**event.throttles, LAST_THROTTLE_DELAY)
+        refusal = Outcome(error.message.encode(), error.code)
+        self._again(replace(event, throttles=event.throttles + 1), refusal, delay)
+
+    def _again(self, event: QueuedEvent, outcome: Outcome, delay: float) -> None:
+        wait = self._clock.scaled(delay)
+        age = time.monotonic() - event.queued_at + wait
+        if age > self._clock.scaled(self._policy().age):
+            self._finished(Finished(event, outcome, "EventAgeExceeded"))
+        else:
+            self._add(event, delay=wait)

@@ -1,0 +1,217 @@
+"""CloudWatch metrics: every sample kept as it came, for as long as memory allows."""
+
+import math
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from local.clock import Clock
+from local.cloud import Account
+from local.errors import AwsError
+from local.metric_statistics import check, statistic
+
+Request = dict[str, Any]
+Key = tuple[str, str, frozenset[tuple[str, str]]]
+Sample = tuple[datetime, float]
+_MOST_SAMPLES = 100_000
+_MOST_EXPANDED = 10_000
+
+
+class Metrics:
+    """Series by namespace, name and dimensions.
+
+    Samples keep their exact time: a Get call may ask for any period of a second or more, where
+    AWS offers no less than its storage resolution.
+    """
+
+    def __init__(self, account: Account, clock: Clock) -> None:
+        self._account = account
+        self._clock = clock
+        self._lock = Lock()
+        self._series: dict[Key, deque[Sample]] = {}
+        self._units: dict[Key, str] = {}
+        self._actions: Mapping[str, Callable[[Request], Request]] = {
+            "PutMetricData": self._put_data,
+            "GetMetricData": self._get_data,
+            "GetMetricStatistics": self._get_statistics,
+            "ListMetrics": self._list,
+        }
+
+    def handle(self, action: str, request: Request) -> Request:
+        """Answer one API call; raises AwsError."""
+        if action not in self._actions:
+            raise AwsError("InvalidAction", f"cloudwatch:{action} is not emulated", 501)
+        return self._actions[action](request)
+
+    def put(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        value: float,
+        *,
+        unit: str = "None",
+        at: datetime | None = None,
+    ) -> None:
+        """Record one sample, now or `at` a time."""
+        self._add(_key(namespace, name, dimensions), [value], unit, at)
+
+    def values(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        start: datetime,
+        end: datetime,
+    ) -> list[Sample]:
+        """Samples of one series with start ≤ time < end, in order of time."""
+        with self._lock:
+            series = list(self._series.get(_key(namespace, name, dimensions), ()))
+        first = bisect_left(series, start, key=lambda sample: sample[0])
+        last = bisect_left(series, end, key=lambda sample: sample[0])
+        return series[first:last]
+
+    def _add(self, key: Key, values: Iterable[float], unit: str, at: datetime | None) -> None:
+        moment = (at or self._clock.now()).astimezone(UTC)
+        with self._lock:
+            series = self._series.setdefault(key, deque(maxlen=_MOST_SAMPLES))
+            late = bool(series) and series[-1][0] > moment
+            series.extend((moment, value) for value in values)
+            if late:
+                self._series[key] = deque(sorted(series), maxlen=_MOST_SAMPLES)
+            self._units[key] = unit
+
+    def _put_data(self, request: Request) -> Request:
+        for datum in request.get("MetricData", []):
+            key = _key(request["Namespace"], datum["MetricName"], _dimensions(datum))
+            self._add(key, _expanded(datum), datum.get("Unit", "None"), datum.get("Timestamp"))
+        return {}
+
+    def _get_data(self, request: Request) -> Request:
+        start, end = request["StartTime"], request["EndTime"]
+        results = []
+        for query in request["MetricDataQueries"]:
+            if "MetricStat" not in query:
+                raise AwsError(
+                    "ValidationError",
+                    f"query {query.get('Id')!r}: expressions are not emulated, use MetricStat",
+                )
+            points = self._points(query["MetricStat"], start, end)
+            if request.get("ScanBy", "TimestampDescending") == "TimestampDescending":
+                points.reverse()
+            results.append(_result(query, points))
+        return {"MetricDataResults": [r for r in results if r], "Messages": []}
+
+    def _points(self, asked: Request, start: datetime, end: datetime) -> list[Sample]:
+        metric = asked["Metric"]
+        return self.points(
+            (metric["Namespace"], metric["MetricName"], _dimensions(metric)),
+            name=asked["Stat"],
+            period=timedelta(seconds=asked["Period"]),
+            start=start,
+            end=end,
+        )
+
+    def points(
+        self,
+        series: tuple[str, str, Mapping[str, str]],
+        *,
+        name: str,
+        period: timedelta,
+        start: datetime,
+        end: datetime,
+    ) -> list[Sample]:
+        """One statistic per period from `start`; periods without samples have no point."""
+        check(name)
+        buckets: dict[int, list[float]] = {}
+        for at, value in self.values(*series, start, end):
+            buckets.setdefault(math.floor((at - start) / period), []).append(value)
+        return [(start + i * period, statistic(name, vs)) for i, vs in sorted(buckets.items())]
+
+    def _get_statistics(self, request: Request) -> Request:
+        names = [*request.get("Statistics", []), *request.get("ExtendedStatistics", [])]
+        series = (request["Namespace"], request["MetricName"], _dimensions(request))
+        period = timedelta(seconds=request["Period"])
+        found: dict[datetime, Request] = {}
+        for name in names:
+            for at, value in self.points(
+                series, name=name, period=period, start=request["StartTime"], end=request["EndTime"]
+            ):
+                point = found.setdefault(at, {"Timestamp": at, "Unit": self._unit(series)})
+                if name in request.get("Statistics", []):
+                    point[name] = value
+                else:
+                    point.setdefault("ExtendedStatistics", {})[name] = value
+        return {"Label": request["MetricName"], "Datapoints": list(found.values())}
+
+    def _unit(self, series: tuple[str, str, Mapping[str, str]]) -> str:
+        return self._units.get(_key(*series), "None")
+
+    def _list(self, request: Request) -> Request:
+        asked = {(d["Name"], d.get("Value")) for d in request.get("Dimensions", [])}
+        with self._lock:
+            keys = list(self._series)
+        return {"Metrics": [_told(key) for key in keys if _wanted(key, request, asked)]}
+
+
+def _wanted(key: Key, request: Request, asked: set[tuple[str, str | None]]) -> bool:
+    namespace, name, dimensions = key
+    has = dict(dimensions)
+    return (
+        request.get("Namespace") in {None, namespace}
+        and request.get("MetricName") in {None, name}
+        and all(n in has and v in {None, has[n]} for n, v in asked)
+    )
+
+
+def _told(key: Key) -> Request:
+    namespace, name, dimensions = key
+    pairs = [{"Name": n, "Value": v} for n, v in sorted(dimensions)]
+    return {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
+
+
+def _key(namespace: str, name: str, dimensions: Mapping[str, str]) -> Key:
+    return namespace, name, frozenset(dimensions.items())
+
+
+def _dimensions(of: Mapping[str, Any]) -> dict[str, str]:
+    return {d["Name"]: d["Value"] for d in of.get("Dimensions", [])}
+
+
+def _expanded(datum: Mapping[str, Any]) -> Sequence[float]:
+    """The samples of a datum: a value, values with counts, or a statistic set's mean repeated."""
+    if "Value" in datum:
+        return [float(datum["Value"])]
+    if "Values" in datum:
+        counts = datum.get("Counts") or [1.0] * len(datum["Values"])
+        return [
+            float(v) for v, n in zip(datum["Values"], counts, strict=True) for _ in range(int(n))
+        ]
+    if "StatisticValues" in datum:
+        held = datum["StatisticValues"]
+        count = min(int(held["SampleCount"]), _MOST_EXPANDED)
+        return _spread(count, held["Sum"], held["Minimum"], held["Maximum"])
+    raise AwsError("MissingParameter", f"metric {datum.get('MetricName')!r} has no value")
+
+
+def _spread(count: int, total: float, low: float, high: float) -> list[float]:
+    """`count` samples with this sum, least and greatest value."""
+    if count <= 2:
+        return [low, high][:count] if count == 2 else [total] * count
+    middle = (total - low - high) / (count - 2)
+    return [low, *([middle] * (count - 2)), high]
+
+
+def _result(query: Mapping[str, Any], points: Sequence[Sample]) -> Request | None:
+    if not query.get("ReturnData", True):
+        return None
+    return {
+        "Id": query["Id"],
+        "Label": query.get("Label", query["MetricStat"]["Metric"]["MetricName"]),
+        "Timestamps": [at for at, _ in points],
+        "Values": [value for _, value in points],
+        "StatusCode": "Complete",
+    }

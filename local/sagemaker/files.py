@@ -1,0 +1,98 @@
+"""Between S3 and a container's folders."""
+
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class FilesError(RuntimeError):
+    """Something that should lie in S3 does not, or would leave its folder."""
+
+
+@dataclass(frozen=True)
+class S3Files:
+    """Downloads and uploads by URI."""
+
+    s3: Any
+    """A boto3 client."""
+
+    def fetch(self, uri: str, folder: Path, *, manifest: bool = False) -> int:
+        """Everything under a prefix (or named by a manifest) into `folder`; how many files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        found = self._of_manifest(uri) if manifest else self._of_prefix(uri)
+        for bucket, key, relative in found:
+            target = _inside(folder, relative)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.s3.download_file(bucket, key, str(target))
+        if not found:
+            raise FilesError(f"ClientError: no objects found under S3 URL {uri!r} given in input")
+        return len(found)
+
+    def send(self, folder: Path, uri: str) -> None:
+        """Every file under `folder` to below `uri`."""
+        bucket, prefix = _split(uri)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            key = "/".join([prefix.rstrip("/"), path.relative_to(folder).as_posix()])
+            self.s3.upload_file(str(path), bucket, key.lstrip("/"))
+
+    def send_archive(self, folder: Path, uri: str) -> None:
+        """The content of `folder` as one .tar.gz object."""
+        bucket, key = _split(uri)
+        archive = folder.parent / f".{PurePosixPath(key).name}"
+        with tarfile.open(archive, "w:gz") as tar:
+            for path in sorted(folder.iterdir()):
+                tar.add(path, arcname=path.name)
+        self.s3.upload_file(str(archive), bucket, key)
+        archive.unlink()
+
+    def fetch_archive(self, uri: str, folder: Path) -> None:
+        """Unpack a .tar.gz object; members that would leave `folder` are refused."""
+        bucket, key = _split(uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        archive = folder.parent / "model.tar.gz"
+        try:
+            self.s3.download_file(bucket, key, str(archive))
+            with tarfile.open(archive) as tar:
+                tar.extractall(folder, filter="data")
+        except (tarfile.TarError, self.s3.exceptions.ClientError) as error:
+            raise FilesError(f"Failed to download model data from {uri}: {error}") from error
+        archive.unlink()
+
+    def _of_prefix(self, uri: str) -> list[tuple[str, str, str]]:
+        bucket, prefix = _split(uri)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [o["Key"] for each in pages for o in each.get("Contents", [])]
+        folder = prefix if prefix.endswith("/") else prefix.rpartition("/")[0] + "/"
+        if any(key.startswith(f"{prefix}/") for key in keys):
+            folder = f"{prefix}/"
+            keys = [key for key in keys if key.startswith(folder)]
+        return [
+            (bucket, key, key.removeprefix(folder.lstrip("/")))
+            for key in keys
+            if not key.endswith("/")
+        ]
+
+    def _of_manifest(self, uri: str) -> list[tuple[str, str, str]]:
+        bucket, key = _split(uri)
+        try:
+            listed = json.loads(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            prefix = listed[0]["prefix"]
+        except (self.s3.exceptions.ClientError, ValueError, LookupError, TypeError) as error:
+            raise FilesError(f"ClientError: manifest {uri!r} cannot be read: {error}") from error
+        where, folder = _split(prefix)
+        return [(where, f"{folder}{name}", str(name)) for name in listed[1:]]
+
+
+def _split(uri: str) -> tuple[str, str]:
+    bucket = urlsplit(uri, allow_fragments=False).netloc
+    return bucket, uri.removeprefix(f"s3://{bucket}").removeprefix("/")
+
+
+def _inside(folder: Path, relative: str) -> Path:
+    target = (folder / relative).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise FilesError(f"ClientError: object {relative!r} would leave its folder")
+    return target

@@ -1,0 +1,110 @@
+"""Models and endpoint configurations: names for what endpoints are made of."""
+
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any
+
+from local.sagemaker.parts import Operations, Parts, Request, invalid, page
+from local.sagemaker.registry import Registry
+
+
+@dataclass
+class _Named:
+    """Things of one kind by name."""
+
+    kind: str
+    key: str
+    lock: RLock = field(default_factory=RLock)
+    things: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, thing: dict[str, Any], arn: str) -> None:
+        with self.lock:
+            if thing[self.key] in self.things:
+                raise invalid(f'Cannot create already existing {self.kind} "{arn}".')
+            self.things[thing[self.key]] = thing
+
+    def find(self, name: str) -> dict[str, Any]:
+        with self.lock:
+            if name not in self.things:
+                raise invalid(f'Could not find {self.kind} "{name}".')
+            return dict(self.things[name])
+
+    def remove(self, name: str) -> Request:
+        self.find(name)
+        with self.lock:
+            self.things.pop(name, None)
+        return {}
+
+    def listed(self, request: Request) -> tuple[list[dict[str, Any]], Request]:
+        part = request.get("NameContains", "")
+        with self.lock:
+            found = [dict(t) for n, t in self.things.items() if part in n]
+        found.sort(key=lambda t: t["CreationTime"], reverse=request.get("SortOrder") != "Ascending")
+        return page(request, found)
+
+
+class Models:
+    """Models and endpoint configurations; neither changes once made."""
+
+    def __init__(self, parts: Parts, registry: Registry) -> None:
+        self._parts = parts
+        self._registry = registry
+        self._models = _Named("model", "ModelName")
+        self._configs = _Named("endpoint configuration", "EndpointConfigName")
+        self.operations: Operations = {
+            "CreateModel": self._create_model,
+            "DescribeModel": lambda r: self._models.find(r["ModelName"]),
+            "ListModels": self._list_models,
+            "DeleteModel": lambda r: self._models.remove(r["ModelName"]),
+            "CreateEndpointConfig": self._create_config,
+            "DescribeEndpointConfig": lambda r: self._configs.find(r["EndpointConfigName"]),
+            "ListEndpointConfigs": self._list_configs,
+            "DeleteEndpointConfig": lambda r: self._configs.remove(r["EndpointConfigName"]),
+        }
+
+    def config(self, name: str) -> dict[str, Any]:
+        """An endpoint configuration; raises SageMaker's error when there is none."""
+        return self._configs.find(name)
+
+    def container(self, model: str) -> dict[str, Any]:
+        """Image, model data and environment of a model."""
+        found = self._models.find(model)
+        container = dict(found.get("PrimaryContainer") or found["Containers"][0])
+        if "ModelPackageName" in container:
+            image, data = self._registry.image_and_data(container["ModelPackageName"])
+            container |= {"Image": image, "ModelDataUrl": data}
+        return container | {"isolated": bool(found.get("EnableNetworkIsolation"))}
+
+    def _create_model(self, request: Request) -> Request:
+        name = request["ModelName"]
+        if "PrimaryContainer" not in request and not request.get("Containers"):
+            raise invalid("Either PrimaryContainer or Containers must be provided.")
+        arn = self._parts.account.arn("sagemaker", f"model/{name}")
+        told = {k: v for k, v in request.items() if k != "Tags"}
+        self._models.add(told | {"ModelArn": arn, "CreationTime": self._parts.now()}, arn)
+        self._parts.tell("SageMaker Model State Change", arn, {"ModelName": name, "ModelArn": arn})
+        return {"ModelArn": arn}
+
+    def _list_models(self, request: Request) -> Request:
+        found, token = self._models.listed(request)
+        keys = ("ModelName", "ModelArn", "CreationTime")
+        return {"Models": [{k: m[k] for k in keys} for m in found], **token}
+
+    def _create_config(self, request: Request) -> Request:
+        name = request["EndpointConfigName"]
+        variants = request["ProductionVariants"]
+        for variant in variants:
+            self._models.find(variant["ModelName"])
+        if len({v["VariantName"] for v in variants}) < len(variants):
+            raise invalid("Duplicate variant names in ProductionVariants.")
+        if not any(v.get("InitialVariantWeight", 1.0) for v in variants):
+            raise invalid("The sum of the initial variant weights must be greater than zero.")
+        arn = self._parts.account.arn("sagemaker", f"endpoint-config/{name}")
+        told = {k: v for k, v in request.items() if k != "Tags"}
+        self._configs.add(told | {"EndpointConfigArn": arn, "CreationTime": self._parts.now()}, arn)
+        return {"EndpointConfigArn": arn}
+
+    def _list_configs(self, request: Request) -> Request:
+        found, token = self._configs.listed(request)
+        keys = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
+        return {"EndpointConfigs": [{k: c[k] for k in keys} for c in found], **token}

@@ -1,0 +1,89 @@
+"""SageMaker's API in front of its parts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from local.clock import Clock
+from local.cloud import Account
+from local.errors import AwsError
+from local.images import Images
+from local.sagemaker.endpoints import Endpoints
+from local.sagemaker.models import Models
+from local.sagemaker.parts import EmitsEvents, Operations, Parts, Request
+from local.sagemaker.processing import ProcessingJobs
+from local.sagemaker.registry import Registry
+from local.sagemaker.runtime import Reply, Runtime
+from local.sagemaker.training import TrainingJobs
+from local.sagemaker.validation import validated
+from local.seams import PutsMetrics, WritesLogs
+
+
+class SageMaker:
+    """Jobs, registry, endpoints and the runtime."""
+
+    def __init__(
+        self,
+        account: Account,
+        clock: Clock,
+        bus: EmitsEvents,
+        metrics: PutsMetrics,
+        logs: WritesLogs,
+        images: Images,
+        state: Path,
+    ) -> None:
+        parts = Parts(account, clock, bus, metrics, logs, images, state / "sagemaker")
+        self._training = TrainingJobs(parts)
+        self._processing = ProcessingJobs(parts)
+        registry = Registry(parts)
+        models = Models(parts, registry)
+        self._endpoints = Endpoints(parts, models)
+        self._runtime = Runtime(parts, self._endpoints)
+        self._tags: dict[str, dict[str, str]] = {}
+        owners = (self._training, self._processing, registry, models, self._endpoints)
+        self._operations: Operations = {
+            "AddTags": self._add_tags,
+            "ListTags": self._list_tags,
+            "DeleteTags": self._delete_tags,
+            **{name: call for owner in owners for name, call in owner.operations.items()},
+        }
+
+    def handle(self, action: str, request: Request) -> Request:
+        """Answer one API call; raises AwsError."""
+        if action not in self._operations:
+            raise AwsError("UnknownOperationException", f"sagemaker:{action} is not emulated", 501)
+        validated(action, request)
+        answer = self._operations[action](request)
+        arn = next((v for k, v in answer.items() if k.endswith("Arn") and isinstance(v, str)), None)
+        if request.get("Tags") and arn and action.startswith("Create"):
+            self._add_tags({"ResourceArn": arn, "Tags": request["Tags"]})
+        return answer
+
+    def invoke_endpoint(self, name: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """One request of a user; `headers` by lower-cased names. Raises AwsError."""
+        return self._runtime.invoke(name, body=body, headers=headers)
+
+    def start(self) -> None:
+        self._endpoints.start()
+
+    def stop(self) -> None:
+        self._training.stop()
+        self._processing.stop()
+        self._endpoints.stop()
+
+    def _add_tags(self, request: Request) -> Request:
+        tags = self._tags.setdefault(request["ResourceArn"], {})
+        tags.update({tag["Key"]: tag["Value"] for tag in request["Tags"]})
+        return {"Tags": _listed(tags)}
+
+    def _list_tags(self, request: Request) -> Request:
+        return {"Tags": _listed(self._tags.get(request["ResourceArn"], {}))}
+
+    def _delete_tags(self, request: Request) -> Request:
+        for key in request["TagKeys"]:
+            self._tags.get(request["ResourceArn"], {}).pop(key, None)
+        return {}
+
+
+def _listed(tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,132 @@
+"""The embedded AWS, assembled: every service once, behind one port."""
+
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from local import protocols
+from local.alarms import Alarms
+from local.clock import Clock
+from local.cloud import Account
+from local.cloudformation import CloudFormation
+from local.cloudwatch import CloudWatch
+from local.errors import AwsError
+from local.eventbridge import EventBus
+from local.front import Front
+from local.http_messages import HttpRequest, HttpResponse
+from local.http_server import HttpServer
+from local.identity import with_identity
+from local.images import Images
+from local.lambdas import Lambdas
+from local.logs import Logs
+from local.metrics import Metrics
+from local.moto_app import MotoApp
+from local.queues import Queues
+from local.s3_events import S3Events
+from local.sagemaker import SageMaker
+from local.scheduler import Scheduler
+
+log = logging.getLogger("local.server")
+_PASSED_ON = ("content-type", "accept")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one embedded AWS is to run."""
+
+    port: int
+    state: Path
+    time_scale: float = 1.0
+    images: Sequence[tuple[str, str]] = ()
+
+
+class Server:
+    """Binds its port at construction (PortError when it is busy), answers after `start`."""
+
+    def __init__(self, options: Options) -> None:
+        options.state.mkdir(parents=True, exist_ok=True)
+        self._front: Callable[[HttpRequest], HttpResponse] = _not_ready
+        self._http = HttpServer(options.port, lambda request: self._front(request))
+        self.url = f"http://127.0.0.1:{self._http.port}"
+        account = Account(self.url)
+        clock = Clock(options.time_scale)
+        state = options.state.resolve()
+        moto = MotoApp(account.id, self._http.port)
+        queues = Queues(account)
+        metrics = Metrics(account, clock)
+        logs = Logs(account, clock, metrics)
+        lambdas = Lambdas(account, clock, logs, metrics, queues, state)
+        bus = EventBus(account, clock, lambdas, queues)
+        scheduler = Scheduler(account, clock, lambdas, queues, bus)
+        alarms = Alarms(account, clock, metrics, bus)
+        images = Images(options.images)
+        self._sagemaker = SageMaker(account, clock, bus, metrics, logs, images, state)
+        services = {
+            "events": bus.handle,
+            "scheduler": scheduler.handle,
+            "cloudwatch": CloudWatch(account, clock, metrics, alarms).handle,
+            "logs": logs.handle,
+            "lambda": lambdas.handle,
+            "sagemaker": self._sagemaker.handle,
+        }
+        formation = CloudFormation(account, clock, services)
+        services["cloudformation"] = formation.handle
+        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker]
+        self._assembled = Front(
+            moto=with_identity(S3Events(account, bus).around(moto)),
+            services=services,
+            invoke_endpoint=self._invoke_endpoint,
+            local={"/_local/health": self._health},
+        )
+        self._services = tuple(services)
+        self._started = time.time()
+
+    def start(self) -> None:
+        self._http.start()
+        self._front = self._assembled
+        for service in self._running:
+            service.start()
+        Thread(target=self._warm, name="warm", daemon=True).start()
+
+    def stop(self) -> None:
+        """Every service stops what it started, then the port closes."""
+        for service in reversed(self._running):
+            with contextlib.suppress(Exception):  # one part's trouble must not keep another alive
+                service.stop()
+        self._http.stop()
+
+    def _warm(self) -> None:
+        for service in self._services:
+            protocols.warm(service)
+
+    def _health(self, _: HttpRequest) -> HttpResponse:
+        body = {
+            "status": "ok",
+            "pid": os.getpid(),
+            "services": list(self._services),
+            "uptime": round(time.time() - self._started, 1),
+        }
+        return HttpResponse(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+    def _invoke_endpoint(self, name: str, request: HttpRequest) -> HttpResponse:
+        headers = {
+            key: value
+            for key, value in request.headers.items()
+            if key.startswith("x-amzn-") or key in _PASSED_ON
+        }
+        try:
+            reply = self._sagemaker.invoke_endpoint(name, body=request.body, headers=headers)
+        except AwsError as error:
+            return protocols.encode_error("rest-json", error)
+        return HttpResponse(reply.status, reply.headers, reply.body)
+
+
+def _not_ready(_: HttpRequest) -> HttpResponse:
+    return HttpResponse(503, body=b"starting\n")

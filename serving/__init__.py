@@ -1,0 +1,1 @@
+"""Answers SageMaker's inference requests with one verified model."""

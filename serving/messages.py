@@ -1,0 +1,65 @@
+"""An HTTP request and response, as far as this server speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from serving.payload import JSON, encode_error
+
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    content_type: str
+    traceparent: str
+    body: bytes
+    late: bool  # it began after the server was told to stop
+
+
+@dataclass(frozen=True)
+class Response:
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: str = ""  # whole lines, each with its CRLF
+
+    def wire(self, fixed: bytes, *, close: bool, head_only: bool) -> bytes:
+        """`fixed` are the header lines that every response of this server carries."""
+        parts = [
+            _STATUS_LINES[self.status],
+            fixed,
+            f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n".encode(),
+            self.headers.encode("latin-1"),
+            b"Connection: close\r\n\r\n" if close else b"\r\n",
+            b"" if head_only else self.body,
+        ]
+        return b"".join(parts)
+
+
+Respond = Callable[[Response], None]
+Abandon = Callable[[], None]
+
+
+class Application(Protocol):
+    """What a connection needs to know of the server behind it."""
+
+    headers: bytes
+    draining: bool
+
+    def refused(self, status: int) -> None:
+        """A request was answered before it was whole."""
+
+    def handle(self, request: Request, respond: Respond) -> Abandon | None:
+        """Responds once, now or later; what it returns is called when the client is gone."""
+
+
+def refusal(status: int, code: str, message: str, *, headers: str = "") -> Response:
+    return Response(status, encode_error(code, message), headers=headers)

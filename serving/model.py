@@ -1,0 +1,162 @@
+"""Verifies a model artifact, then loads it, then answers with it.
+
+Letters of the shapes: B rows of a batch, F feature columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import linecache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from serving.errors import ModelError
+
+Rows = NDArray[np.float32]
+T = TypeVar("T")
+
+_WEIGHTS: Final = "model.safetensors"
+_MODEL_PY: Final = "code/model.py"
+_PARTS: Final = (_WEIGHTS, _MODEL_PY, "code/model.toml")
+
+
+class Task(Protocol):
+    def build(self) -> nn.Module: ...
+
+    def features(self, raw: Tensor) -> Tensor: ...
+
+    def predict(self, model: nn.Module, x: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """One verified model on one device."""
+
+    name: str
+    digest: str
+    columns: tuple[str, ...]
+    task: Task
+    module: nn.Module
+    device: torch.device
+
+    def predict(self, rows_BF: Rows) -> list[Any]:
+        with torch.inference_mode():
+            raw_BF = torch.from_numpy(rows_BF).to(self.device)
+            answers_B = self.task.predict(self.module, self.task.features(raw_BF))
+            answers: list[Any] = answers_B.tolist()
+        if len(answers) != len(rows_BF):
+            raise ValueError(f"predict of Task gave {len(answers)} answers for {len(rows_BF)} rows")
+        return answers
+
+
+def load(folder: Path, *, digest: str, name: str, threads: int) -> Model:
+    """Nothing is parsed or run before the digests hold, from the one asked for to each file's."""
+    manifest = _manifest(folder, digest)
+    source = _verify(folder, manifest)
+    if manifest.get("model") != name:
+        raise ModelError(
+            "MODEL_MISMATCH", f"{folder} holds model {manifest.get('model')!r}, not {name!r}"
+        )
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    task = _task(source)
+    tensors, columns = _weights(folder / _WEIGHTS)
+    module = _broken_unless(task.build, "build")
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(
+            "MODEL_BROKEN", f"{_WEIGHTS} does not fit what build of {_MODEL_PY} makes: {error}"
+        ) from error
+    return Model(name, digest, columns, task, module.to(device).eval(), device)
+
+
+def _manifest(folder: Path, digest: str) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            "MODEL_MISSING",
+            f"{path} cannot be read: {error.strerror}; is an artifact unpacked there?",
+        ) from error
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != digest:
+        raise ModelError(
+            "DIGEST_MISMATCH", f"{path} has sha256 {actual}, asked for was {digest}: not served"
+        )
+    manifest: dict[str, Any] = json.loads(data)
+    return manifest
+
+
+def _verify(folder: Path, manifest: dict[str, Any]) -> bytes:
+    """The source of the task comes back as the very bytes that were verified."""
+    declared = manifest.get("files")
+    if not isinstance(declared, dict) or set(declared) != set(_PARTS):
+        raise ModelError(
+            "MODEL_BROKEN", f"the manifest in {folder} does not name {', '.join(_PARTS)}"
+        )
+    for name in _PARTS:
+        actual = _sha256(folder / name)
+        if actual != declared[name]:
+            raise ModelError(
+                "DIGEST_MISMATCH",
+                f"{folder / name} has sha256 {actual}, its manifest says {declared[name]}: refused",
+            )
+    source = (folder / _MODEL_PY).read_bytes()
+    if hashlib.sha256(source).hexdigest() != declared[_MODEL_PY]:
+        raise ModelError("DIGEST_MISMATCH", f"{folder / _MODEL_PY} changed while it was read")
+    return source
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError("MODEL_MISSING", f"{path} cannot be read: {error.strerror}") from error
+
+
+def _task(source: bytes) -> Task:
+    module, filename = ModuleType("sluice_task"), f"<{_MODEL_PY}>"
+    lines = source.decode().splitlines(keepends=True)
+    linecache.cache[filename] = (len(source), None, lines, filename)  # for readable tracebacks
+
+    def execute() -> Task:
+        exec(compile(source, filename, "exec"), module.__dict__)
+        task: Task = module.__dict__["Task"]()
+        return task
+
+    return _broken_unless(execute, "the module")
+
+
+def _broken_unless(make: Callable[[], T], what: str) -> T:
+    try:
+        return make()
+    except Exception as error:
+        raise ModelError(
+            "MODEL_BROKEN", f"{what} of {_MODEL_PY} fails: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _weights(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            columns: Sequence[str] = json.loads((file.metadata() or {})["columns"])
+            return _tensors(file), tuple(columns)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError("MODEL_BROKEN", f"{path} tells no weights and columns: {error}") from error
+
+
+def _tensors(file: Any) -> dict[str, Tensor]:
+    return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict

@@ -1,0 +1,109 @@
+"""The life of the server: bind, answer, and on SIGTERM finish what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from serving.application import ModelApplication
+from serving.batcher import Batcher
+from serving.connection import Connection
+from serving.errors import SettingsError
+from serving.log import Log
+from serving.metrics import Metrics
+from serving.model import Model, Rows
+from serving.payload import Payload
+from serving.settings import Settings
+
+Post = Callable[[Callable[[], None]], object]
+
+DRAIN_SECONDS: Final = 24.0  # SageMaker kills after 30
+_BACKLOG: Final = 2048
+
+
+@dataclass(eq=False)
+class Server:
+    """Connections come in, and are all gone before it ends."""
+
+    application: ModelApplication
+    connections: set[Connection] = field(default_factory=set)
+    _emptied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def connection(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        connection = Connection(self.application, loop, closed=self._closed)
+        self.connections.add(connection)
+        return connection
+
+    async def drain(self, *, seconds: float) -> bool:
+        """False when some answer is still owed at the end of the time."""
+        self.application.draining = True
+        for connection in list(self.connections):
+            connection.drain()
+        if not self.connections:
+            return True
+        self._emptied.clear()
+        try:
+            await asyncio.wait_for(self._emptied.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        if not self.connections:
+            self._emptied.set()
+
+
+def application(model: Model, settings: Settings, *, post: Post, log: Log) -> ModelApplication:
+    """The parts of one server, put together."""
+    metrics = Metrics(settings.model, settings.version, model.digest)
+    batcher = Batcher(
+        predict=model.predict,
+        post=post,
+        max_batch=settings.max_batch,
+        max_queued=settings.max_queued,
+        observe=metrics.batches.observe,
+    )
+    return ModelApplication(Payload(model.columns), batcher, metrics, log)
+
+
+async def serve(model: Model, settings: Settings, log: Log) -> bool:
+    """Until SIGTERM or SIGINT; True when every request that had begun was answered."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    parts = application(model, settings, post=loop.call_soon_threadsafe, log=log)
+    server = Server(parts)
+    try:
+        listening = await loop.create_server(
+            server.connection, settings.host, settings.port, backlog=_BACKLOG
+        )
+    except OSError as error:
+        raise SettingsError(
+            "PORT_UNAVAILABLE",
+            f"port {settings.port} on {settings.host} cannot be had ({error.strerror}):"
+            " free it, or set SAGEMAKER_BIND_TO_PORT",
+        ) from error
+    parts.batcher.start()
+    port = listening.sockets[0].getsockname()[1]
+    log.info("serving", port=port, columns=len(model.columns), device=str(model.device))
+    await told.wait()
+    listening.close()
+    drained = await server.drain(seconds=DRAIN_SECONDS)
+    log.info("drained" if drained else "stopped with answers still owed")
+    return drained and parts.batcher.stop(timeout=1.0)
+
+
+def warm_up(model: Model, log: Log) -> None:
+    """The first call is the slowest; a model may refuse a row of zeros, and is served even so."""
+    row: Rows = np.zeros((1, len(model.columns)), dtype=np.float32)
+    try:
+        model.predict(row)
+    except Exception as error:  # noqa: BLE001  # whatever a user's model raises
+        log.info("the model refused a row of zeros", reason=f"{type(error).__name__}: {error}")

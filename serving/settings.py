@@ -1,0 +1,62 @@
+"""What the environment says, typed once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from serving.errors import SettingsError
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    model_dir: Path
+    host: str
+    port: int
+    model: str
+    version: str
+    digest: str
+    max_batch: int  # rows the model sees at once
+    max_queued: int  # rows that may wait or be at work
+    threads: int  # of torch, on a CPU
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Settings:
+        base = Path(environment.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
+        return cls(
+            model_dir=base / "model",
+            host=environment.get("SLUICE_HOST") or "0.0.0.0",
+            port=_whole(environment, "SAGEMAKER_BIND_TO_PORT", 8080, low=0, high=65535),
+            model=_matching(environment, "SLUICE_MODEL", _TOKEN),
+            version=_matching(environment, "SLUICE_VERSION", _TOKEN),
+            digest=_matching(environment, "SLUICE_MODEL_DIGEST", _DIGEST),
+            max_batch=_whole(environment, "SLUICE_MAX_BATCH", 32),
+            max_queued=_whole(environment, "SLUICE_MAX_QUEUED", 1024),
+            threads=_whole(environment, "SLUICE_THREADS", 1),
+        )
+
+
+def _matching(environment: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
+    value = environment.get(name, "")
+    if pattern.fullmatch(value) is None:
+        raise SettingsError(
+            "SETTING_INVALID", f"{name} is {value!r}: it must match {pattern.pattern}"
+        )
+    return value
+
+
+def _whole(
+    environment: Mapping[str, str], name: str, default: int, *, low: int = 1, high: int = 1_000_000
+) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise SettingsError(
+            "SETTING_INVALID", f"{name} is {text!r}: it must be a whole number {low} to {high}"
+        )
+    return int(text)

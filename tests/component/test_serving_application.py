@@ -1,0 +1,193 @@
+"""What each route answers, and that every answer names its model."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serving.application import ModelApplication
+from serving.batcher import Batcher
+from serving.log import Log
+from serving.messages import Request, Response
+from serving.metrics import Metrics
+from serving.model import Rows
+from serving.payload import Payload
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def predict(rows: Rows) -> list[Any]:
+    if rows[0, 0] == -1:
+        raise ValueError("poison")
+    if rows[0, 0] == -2:
+        return [1j]
+    sums: list[Any] = rows.sum(axis=1).astype(np.int64).tolist()
+    return sums
+
+
+class Served:
+    """An application whose model works as soon as it is asked, in this thread."""
+
+    def __init__(self, *, max_queued: int = 10) -> None:
+        self.said = io.StringIO()
+        metrics = Metrics("digits", "2", "abcdef0123456789" * 4)
+        self.batcher = Batcher(
+            predict, post=lambda call: call(), max_batch=4, max_queued=max_queued,
+            observe=metrics.batches.observe,
+        )  # fmt: skip
+        self.application = ModelApplication(
+            Payload(("a", "b")), self.batcher, metrics, Log(self.said), clock=lambda: 1.0
+        )
+
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "POST",
+        body: object = None,
+        content_type: str = "application/json",
+        trace: str = "",
+        late: bool = False,
+    ) -> Response:
+        answers: list[Response] = []
+        request = Request(method, path, content_type, trace, json.dumps(body).encode(), late)
+        self.application.handle(request, answers.append)
+        self.batcher.start()
+        assert self.batcher.stop(timeout=10.0)
+        (answer,) = answers
+        return answer
+
+
+def error(response: Response) -> tuple[int, str]:
+    return response.status, json.loads(response.body)["error"]["code"]
+
+
+def test_an_invocation_is_answered_with_predictions() -> None:
+    response = Served().ask("/invocations", body={"instances": [[1, 2], [3, 4]]})
+
+    assert (response.status, response.body) == (200, b'{"predictions":[3,7]}')
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body", "expected"),
+    [
+        ("/", "GET", None, (404, "NOT_FOUND")),
+        ("/models", "POST", None, (404, "NOT_FOUND")),
+        ("/invocations", "GET", None, (405, "METHOD_NOT_ALLOWED")),
+        ("/ping", "POST", None, (405, "METHOD_NOT_ALLOWED")),
+        ("/invocations", "POST", {"instances": [[1]]}, (400, "BAD_INPUT")),
+        ("/invocations", "POST", {"instances": [[-1, 0]]}, (500, "MODEL_FAILED")),
+        ("/invocations", "POST", {"instances": [[-2, 0]]}, (500, "MODEL_FAILED")),
+    ],
+)
+def test_what_goes_wrong_has_a_status_and_a_code(
+    path: str, method: str, body: object, expected: tuple[int, str]
+) -> None:
+    assert error(Served().ask(path, method=method, body=body)) == expected
+
+
+def test_another_media_type_is_refused() -> None:
+    response = Served().ask("/invocations", content_type="application/x-npy")
+
+    assert error(response) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_wrong_method_is_told_the_right_one() -> None:
+    assert Served().ask("/ping", method="PUT").headers == "Allow: GET, HEAD\r\n"
+
+
+def test_a_full_queue_says_so_and_when_to_come_back() -> None:
+    served = Served(max_queued=1)
+    waiting = Request("POST", "/invocations", "", "", b'{"instances": [[1, 2]]}', late=False)
+    served.application.handle(waiting, lambda _response: None)
+
+    response = served.ask("/invocations", body={"instances": [[1, 2]]})
+
+    assert error(response) == (429, "QUEUE_FULL")
+    assert response.headers == "Retry-After: 1\r\n"
+
+
+def test_ping_is_healthy_until_the_drain() -> None:
+    served = Served()
+    assert served.ask("/ping", method="GET").status == 200
+
+    served.application.draining = True
+    assert error(served.ask("/ping", method="GET")) == (503, "DRAINING")
+
+
+def test_an_invocation_after_the_drain_began_is_sent_elsewhere() -> None:
+    response = Served().ask("/invocations", body={"instances": [[1, 2]]}, late=True)
+
+    assert error(response) == (503, "DRAINING")
+
+
+def test_every_answer_names_version_and_digest() -> None:
+    lines = Served().application.headers.decode().split("\r\n")
+
+    assert lines == [
+        "X-Model-Version: 2",
+        f"X-Model-Digest: {'abcdef0123456789' * 4}",
+        "X-Amzn-SageMaker-Custom-Attributes: version=2;digest=abcdef012345",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trace", "back"),
+    [(TRACE, f"traceparent: {TRACE}\r\n"), ("", ""), ("00-evil", ""), (TRACE + "x", "")],
+)
+def test_a_valid_trace_context_comes_back(trace: str, back: str) -> None:
+    response = Served().ask("/invocations", body={"instances": [[1, 2]]}, trace=trace)
+
+    assert response.headers == back
+
+
+def test_a_failed_model_is_logged_with_its_trace() -> None:
+    served = Served()
+    served.ask("/invocations", body={"instances": [[-1, 0]]}, trace=TRACE)
+
+    line = json.loads(served.said.getvalue())
+    assert (line["reason"], line["traceparent"]) == ("ValueError: poison", TRACE)
+
+
+def test_the_metrics_count_what_was_answered() -> None:
+    served = Served()
+    for rows in ([[1, 2]], [[1, 2], [3, 4], [5, 6]], [[-1, 0]], [[1]]):
+        served.ask("/invocations", body={"instances": rows})
+    served.application.refused(413)
+
+    text = served.ask("/metrics", method="GET").body.decode()
+
+    assert set(text.splitlines()) >= {
+        'sluice_model_info{model="digits",version="2",digest="' + "abcdef0123456789" * 4 + '"} 1',
+        'sluice_requests_total{code="200"} 2',
+        'sluice_requests_total{code="400"} 1',
+        'sluice_requests_total{code="413"} 1',
+        'sluice_requests_total{code="500"} 1',
+        "sluice_queue_rows 0",
+        'sluice_batch_rows_bucket{le="1"} 2',
+        'sluice_batch_rows_bucket{le="4"} 3',
+        "sluice_batch_rows_count 3",
+        "sluice_request_seconds_count 4",
+    }
+
+
+def test_the_metrics_are_text_that_prometheus_reads() -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    served = Served()
+    served.ask("/invocations", body={"instances": [[1, 2]]})
+
+    text = served.ask("/metrics", method="GET").body.decode()
+
+    families = {family.name: family.type for family in parser.text_string_to_metric_families(text)}
+    assert families == {
+        "sluice_model_info": "gauge",
+        "sluice_requests": "counter",
+        "sluice_queue_rows": "gauge",
+        "sluice_request_seconds": "histogram",
+        "sluice_batch_rows": "histogram",
+    }

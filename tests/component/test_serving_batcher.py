@@ -1,0 +1,203 @@
+"""Answers go to their askers, whatever the batches are made of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serving.batcher import Answered, Batcher, Failed, Outcome
+from serving.model import Rows
+
+POISON = -1.0
+DEADLINE = 10.0
+
+
+class GatedModel:
+    """Answers each row with its own number; refuses poison; waits at a gate when told to."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.seen: list[list[float]] = []
+
+    def predict(self, rows: Rows) -> list[Any]:
+        assert self.gate.wait(DEADLINE)
+        values: list[Any] = rows[:, 0].tolist()
+        self.seen.append(values)
+        if POISON in values:
+            raise ValueError("poison")
+        return values
+
+
+class Bench:
+    """A batcher whose caller's side is this thread."""
+
+    def __init__(self, *, max_batch: int = 8, max_queued: int = 1000) -> None:
+        self.model = GatedModel()
+        self.posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.sizes: list[int] = []
+        self.outcomes: dict[str, Outcome] = {}
+        self.batcher = Batcher(
+            predict=self.model.predict,
+            post=self.posted.put,
+            max_batch=max_batch,
+            max_queued=max_queued,
+            observe=self.sizes.append,
+        )
+
+    def submit(self, name: str, *values: float) -> Any:
+        rows = np.array([[value] for value in values], dtype=np.float32)
+        return self.batcher.submit(rows, lambda outcome: self.outcomes.update({name: outcome}))
+
+    def until(self, answers: int) -> None:
+        while len(self.outcomes) < answers:
+            self.posted.get(timeout=DEADLINE)()
+
+
+def test_whatever_waits_becomes_one_batch_and_each_gets_its_own_answer() -> None:
+    bench = Bench()
+    for number in range(6):
+        bench.submit(str(number), float(number), float(number) + 0.5)
+
+    bench.batcher.start()
+    bench.until(6)
+
+    assert bench.outcomes == {str(n): Answered([float(n), n + 0.5]) for n in range(6)}
+    assert bench.sizes == [8, 4]
+
+
+def test_a_thousand_requests_from_many_threads_get_their_own_answers() -> None:
+    bench = Bench(max_batch=16, max_queued=100_000)
+    bench.batcher.start()
+    random = np.random.default_rng(1)
+    requests = {
+        str(index): [float(index * 10 + k) for k in range(random.integers(1, 6))]
+        for index in range(1000)
+    }
+
+    for name, values in requests.items():
+        bench.submit(name, *values)
+    bench.until(1000)
+
+    assert bench.outcomes == {name: Answered(values) for name, values in requests.items()}
+    assert max(len(values) for values in bench.model.seen) <= 16
+    assert bench.batcher.waiting == 0
+
+
+def test_a_free_model_never_waits_for_a_batch_to_fill() -> None:
+    bench = Bench(max_batch=32)
+    bench.batcher.start()
+
+    bench.submit("alone", 1.0)
+    bench.until(1)
+
+    assert bench.sizes == [1]
+
+
+def test_poison_fails_only_its_own_request() -> None:
+    bench = Bench()
+    for number in range(8):
+        bench.submit(str(number), POISON if number == 5 else float(number))
+
+    bench.batcher.start()
+    bench.until(8)
+
+    assert bench.outcomes.pop("5") == Failed("ValueError: poison")
+    assert bench.outcomes == {str(n): Answered([float(n)]) for n in range(8) if n != 5}
+
+
+def test_a_request_larger_than_a_batch_goes_through_in_slices() -> None:
+    bench = Bench(max_batch=4)
+
+    bench.submit("large", *(float(number) for number in range(11)))
+    bench.batcher.start()
+    bench.until(1)
+
+    assert bench.outcomes == {"large": Answered([float(number) for number in range(11)])}
+    assert [len(values) for values in bench.model.seen] == [4, 4, 3]
+
+
+def test_too_much_waiting_is_refused_until_some_of_it_is_answered() -> None:
+    bench = Bench(max_queued=4)
+    bench.model.gate.clear()
+    bench.batcher.start()
+
+    assert bench.submit("a", 1.0, 2.0, 3.0) is not None
+    assert bench.submit("b", 4.0, 5.0) is None
+    assert bench.submit("c", 6.0) is not None
+
+    bench.model.gate.set()
+    bench.until(2)
+    assert bench.submit("d", *(float(number) for number in range(9))) is not None
+
+
+def test_what_nobody_waits_for_any_more_is_not_computed() -> None:
+    bench = Bench()
+    bench.submit("gone", 1.0).abandon()
+    bench.submit("here", 2.0)
+
+    bench.batcher.start()
+    bench.until(1)
+
+    assert bench.outcomes == {"here": Answered([2.0])}
+    assert bench.model.seen == [[2.0]]
+    assert bench.batcher.waiting == 0
+
+
+def test_abandoning_while_the_model_works_gives_nobody_a_wrong_answer() -> None:
+    bench = Bench()
+    bench.model.gate.clear()
+    items = [bench.submit(str(number), float(number)) for number in range(4)]
+    bench.batcher.start()
+
+    items[1].abandon()
+    bench.model.gate.set()
+    bench.until(3)
+
+    assert bench.outcomes == {str(n): Answered([float(n)]) for n in (0, 2, 3)}
+
+
+def test_a_stop_still_answers_everything_submitted_before() -> None:
+    bench = Bench(max_batch=2)
+    for number in range(7):
+        bench.submit(str(number), float(number))
+    bench.batcher.start()
+
+    assert bench.batcher.stop(timeout=DEADLINE)
+    bench.until(7)
+
+    assert len(bench.outcomes) == 7
+
+
+def test_a_model_that_hangs_is_told() -> None:
+    bench = Bench()
+    bench.model.gate.clear()
+    bench.submit("a", 1.0)
+    bench.batcher.start()
+
+    assert not bench.batcher.stop(timeout=0.0)
+
+    bench.model.gate.set()
+    bench.until(1)
+
+
+def test_a_batcher_that_never_started_stops_at_once() -> None:
+    assert Bench().batcher.stop(timeout=0.0)
+
+
+@pytest.mark.parametrize("poisoned", [(0,), (7,), (0, 7), (1, 2, 3), tuple(range(8))])
+def test_any_number_of_poisoned_requests_fail_alone(poisoned: tuple[int, ...]) -> None:
+    bench = Bench()
+    for number in range(8):
+        bench.submit(str(number), POISON if number in poisoned else float(number))
+
+    bench.batcher.start()
+    bench.until(8)
+
+    failed = {name for name, outcome in bench.outcomes.items() if isinstance(outcome, Failed)}
+    assert failed == {str(number) for number in poisoned}

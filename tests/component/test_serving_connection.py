@@ -1,0 +1,315 @@
+"""HTTP/1.1 on one connection: order, limits, time-outs, and the model's name on every answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from serving.connection import (
+    BODY_LIMIT,
+    HEAD_LIMIT,
+    IDLE_SECONDS,
+    LINGER_SECONDS,
+    REQUEST_SECONDS,
+    Connection,
+)
+from serving.messages import Abandon, Request, Respond, Response
+from tests.fakes.wire import FakeTimers, FakeTransport
+
+
+@dataclass(eq=False)
+class LaterApplication:
+    """Keeps every request until the test answers it."""
+
+    headers: bytes = b"X-Model-Version: 2\r\n"
+    draining: bool = False
+    asked: list[tuple[Request, Respond]] = field(default_factory=list)
+    refusals: list[int] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
+
+    def refused(self, status: int) -> None:
+        self.refusals.append(status)
+
+    def handle(self, request: Request, respond: Respond) -> Abandon | None:
+        self.asked.append((request, respond))
+        return lambda: self.abandoned.append(request.path)
+
+    def answer(self, index: int, *, body: bytes = b"") -> None:
+        request, respond = self.asked[index]
+        respond(Response(200, body or request.path.encode()))
+
+
+class Wire:
+    """One connection with a client at its other end."""
+
+    def __init__(self, timers: FakeTimers) -> None:
+        self.application = LaterApplication()
+        self.transport = FakeTransport()
+        self.timers = timers
+        self.closed: list[Connection] = []
+        self.connection = Connection(self.application, timers, closed=self.closed.append)
+        self.connection.connection_made(self.transport)
+
+    def is_paused(self) -> bool:
+        return self.transport.paused
+
+    def has_ended(self) -> bool:
+        return self.transport.closed
+
+    def send(self, *data: bytes) -> None:
+        for chunk in data:
+            self.connection.data_received(chunk)
+
+    @property
+    def statuses(self) -> list[int]:
+        found = re.findall(rb"HTTP/1\.1 (\d{3}) ", self.transport.written)
+        return [int(status) for status in found]
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    timers = FakeTimers()
+    yield Wire(timers)
+    timers.close()
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: h", *headers, "", ""]).encode()
+
+
+def post(body: bytes, *headers: str) -> bytes:
+    head = ["POST /invocations HTTP/1.1", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+def test_a_request_arrives_whole_however_it_was_cut(wire: Wire) -> None:
+    request = post(b"hello", "Content-Type: text/csv", "traceparent: 00-1-2-01")
+
+    wire.send(*(bytes([byte]) for byte in request))
+
+    assert [asked for asked, _ in wire.application.asked] == [
+        Request("POST", "/invocations", "text/csv", "00-1-2-01", b"hello", late=False)
+    ]
+
+
+def test_chunks_make_one_body(wire: Wire) -> None:
+    head = b"POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    wire.send(head, b"3\r\nhel\r\n2\r\nlo\r\n", b"0\r\n\r\n")
+
+    assert wire.application.asked[0][0].body == b"hello"
+
+
+def test_pipelined_requests_are_answered_in_their_order(wire: Wire) -> None:
+    wire.send(get("/a") + get("/b?x=1") + get("/c"))
+
+    wire.application.answer(2)
+    wire.application.answer(1)
+    assert wire.transport.written == b""
+
+    wire.application.answer(0)
+    assert [part[-2:] for part in wire.transport.written.split(b"HTTP/1.1 200 OK")[1:]] == [
+        b"/a", b"/b", b"/c",
+    ]  # fmt: skip
+    assert not wire.has_ended()
+
+
+def test_every_answer_carries_the_models_headers(wire: Wire) -> None:
+    wire.send(get("/a"))
+    wire.application.answer(0)
+    wire.send(b"nonsense\r\n\r\n")
+
+    assert wire.statuses == [200, 400]
+    assert wire.transport.written.count(b"X-Model-Version: 2\r\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "stays"),
+    [
+        (get("/a"), True),
+        (get("/a", "Connection: close"), False),
+        (b"GET /a HTTP/1.0\r\n\r\n", False),
+        (b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", True),
+    ],
+)
+def test_the_client_decides_whether_the_connection_stays(
+    wire: Wire, request_bytes: bytes, *, stays: bool
+) -> None:
+    wire.send(request_bytes)
+    wire.application.answer(0)
+
+    assert wire.has_ended() is not stays
+    assert (b"Connection: close" in wire.transport.written) is not stays
+
+
+def test_an_answer_to_head_has_a_length_but_no_body(wire: Wire) -> None:
+    wire.send(b"HEAD /ping HTTP/1.1\r\n\r\n")
+    wire.application.answer(0, body=b"pong")
+
+    assert b"Content-Length: 4\r\n" in wire.transport.written
+    assert wire.transport.written.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ([b"nonsense\r\n\r\n"], 400),
+        ([b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"], 400),
+        (
+            [b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"],
+            400,
+        ),
+        ([b"POST /invocations HTTP/1.1\r\n\r\n"], 411),
+        ([b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_LIMIT + 1)], 413),
+        (
+            [
+                b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                *([b"100000\r\n" + b"x" * 2**20 + b"\r\n"] * 26),
+            ],
+            413,
+        ),
+        ([b"GET / HTTP/1.1\r\nX: " + b"x" * HEAD_LIMIT + b"\r\n\r\n"], 431),
+        ([b"GET /" + b"x" * HEAD_LIMIT + b" HTTP/1.1\r\n\r\n"], 431),
+        ([b"GET / HTTP/1.1\r\nX: ", *([b"x" * 1024] * 66)], 431),
+    ],
+    ids=[
+        "nonsense", "two lengths", "length and chunks", "no length", "long body",
+        "endless chunks", "long header", "long url", "endless header",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_served_is_refused_and_the_connection_ended(
+    wire: Wire, data: list[bytes], status: int
+) -> None:
+    wire.send(*data)
+
+    assert wire.statuses == [status]
+    assert wire.application.refusals == [status]
+    assert wire.application.asked == []
+    assert wire.transport.half_closed
+    assert not wire.has_ended()
+
+    wire.timers.move(LINGER_SECONDS)
+    assert wire.has_ended()
+
+
+def test_answers_owed_come_before_a_refusal(wire: Wire) -> None:
+    wire.send(get("/a"), b"nonsense\r\n\r\n", get("/late"))
+    assert wire.transport.written == b""
+
+    wire.application.answer(0)
+
+    assert wire.statuses == [200, 400]
+    assert len(wire.application.asked) == 1
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(wire: Wire) -> None:
+    wire.send(b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+
+    assert wire.transport.written == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"])
+def test_a_request_that_dribbles_in_is_cut_off(wire: Wire, sent: bytes) -> None:
+    wire.send(sent)
+
+    wire.timers.move(REQUEST_SECONDS + 10)
+
+    assert wire.statuses == [408]
+    assert wire.has_ended()
+
+
+def test_an_idle_connection_is_closed_without_a_word(wire: Wire) -> None:
+    wire.send(get("/a"))
+    wire.application.answer(0)
+    before = wire.transport.written
+
+    wire.timers.move(IDLE_SECONDS + 10)
+
+    assert wire.has_ended()
+    assert wire.transport.written == before
+
+
+def test_a_slow_answer_is_not_a_slow_client(wire: Wire) -> None:
+    wire.send(get("/a"))
+    wire.timers.move(10 * IDLE_SECONDS)
+
+    wire.application.answer(0)
+
+    assert wire.statuses == [200]
+    assert not wire.has_ended()
+
+
+def test_a_client_that_only_stopped_sending_still_gets_its_answer(wire: Wire) -> None:
+    wire.send(get("/a"))
+
+    assert wire.connection.eof_received()
+    wire.application.answer(0)
+
+    assert wire.statuses == [200]
+    assert wire.has_ended()
+
+
+def test_a_client_that_is_gone_is_not_worked_for(wire: Wire) -> None:
+    wire.send(get("/a") + get("/b"))
+
+    wire.connection.connection_lost(None)
+
+    assert wire.application.abandoned == ["/a", "/b"]
+    assert wire.closed == [wire.connection]
+
+
+def test_a_client_that_sends_faster_than_it_is_answered_is_slowed(wire: Wire) -> None:
+    wire.send(get("/a") * 40)
+    assert wire.is_paused()
+
+    for index in range(40):
+        wire.application.answer(index)
+
+    assert not wire.is_paused()
+    assert wire.statuses == [200] * 40
+
+
+def test_a_client_that_does_not_read_is_not_read_from(wire: Wire) -> None:
+    wire.connection.pause_writing()
+    assert wire.is_paused()
+
+    wire.connection.resume_writing()
+    assert not wire.is_paused()
+
+
+def test_a_drain_ends_an_idle_connection_at_once_and_a_busy_one_after_its_answers(
+    wire: Wire,
+) -> None:
+    wire.send(get("/a"), get("/b")[:9])
+    wire.application.draining = True
+    wire.connection.drain()
+    assert not wire.has_ended()
+
+    wire.application.answer(0)
+
+    assert wire.has_ended()
+    assert b"Connection: close" in wire.transport.written
+
+
+def test_a_request_that_began_before_the_drain_is_not_late(wire: Wire) -> None:
+    data = post(b"hello")
+    wire.send(data[:20])
+    wire.application.draining = True
+    wire.connection.drain()
+    wire.send(data[20:])
+    wire.application.answer(0)
+
+    assert wire.application.asked[0][0].late is False
+    assert wire.statuses == [200]
+
+
+def test_a_request_that_began_after_the_drain_is_late(wire: Wire) -> None:
+    wire.send(get("/a"))
+    wire.application.draining = True
+
+    wire.send(get("/b"))
+
+    assert [request.late for request, _ in wire.application.asked] == [False, True]

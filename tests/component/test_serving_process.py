@@ -1,0 +1,234 @@
+"""The server as a process: it starts only with the right model, and leaves no request behind."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.artifact import write_artifact
+from tests.fakes.container import MODEL_PY
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 60.0
+
+GATED = MODEL_PY.replace(
+    "return model(x).argmax(dim=1)\n",
+    "import pathlib, time\n"
+    "        while x[0, 0] < 0 and not pathlib.Path({gate!r}).exists():\n"
+    "            time.sleep(0.01)\n"
+    "        return (x[:, 1] * 5).round().long()\n",
+    1,
+)
+
+
+def environment(base: Path, digest: str, **more: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "SAGEMAKER_BASE_DIR": str(base),
+        "SAGEMAKER_BIND_TO_PORT": "0",
+        "SLUICE_HOST": "127.0.0.1",
+        "SLUICE_MODEL": "clouds",
+        "SLUICE_VERSION": "2",
+        "SLUICE_MODEL_DIGEST": digest,
+        **more,
+    }
+
+
+class Process:
+    def __init__(self, base: Path, *, gate: Path) -> None:
+        self.digest = write_artifact(base / "model", source=GATED.format(gate=str(gate)))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "serving", "serve"],
+            env=environment(base, self.digest),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        self.port = next(
+            line["port"]
+            for line in map(json.loads, self.process.stderr)
+            if line["message"] == "serving"
+        )
+
+    def ask(
+        self, path: str, body: object = None, *, method: str = "POST"
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+
+    def predict(self, value: int, *, gated: bool = False) -> tuple[int, bytes]:
+        row = [-1 if gated else 1, value, 0, 0]
+        status, _, body = self.ask("/invocations", {"instances": [row]})
+        return status, body
+
+    def metric(self, name: str) -> int:
+        _, _, text = self.ask("/metrics", method="GET")
+        (line,) = [line for line in text.decode().splitlines() if line.startswith(f"{name} ")]
+        return int(line.split()[1])
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def server(tmp_path: Path, gate: Path) -> Iterator[Process]:
+    process = Process(tmp_path, gate=gate)
+    yield process
+    process.end()
+
+
+def answer(value: int) -> tuple[int, bytes]:
+    return 200, b'{"predictions":[%d]}' % value
+
+
+def test_many_clients_at_once_each_get_their_own_answer(server: Process) -> None:
+    with ThreadPoolExecutor(16) as clients:
+        answers = list(clients.map(server.predict, range(400)))
+
+    assert answers == [answer(value) for value in range(400)]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body", "status"),
+    [
+        ("/ping", "GET", None, 200),
+        ("/metrics", "GET", None, 200),
+        ("/nothing", "GET", None, 404),
+        ("/ping", "PUT", None, 405),
+        ("/invocations", "POST", {"instances": [[1, 2, 3, 4]]}, 200),
+        ("/invocations", "POST", {"instances": []}, 400),
+    ],
+)
+def test_every_answer_names_version_and_digest(
+    server: Process, path: str, method: str, body: object, status: int
+) -> None:
+    told, headers, _ = server.ask(path, body, method=method)
+
+    assert told == status
+    assert headers["X-Model-Version"] == "2"
+    assert headers["X-Model-Digest"] == server.digest
+    expected = f"version=2;digest={server.digest[:12]}"
+    assert headers["X-Amzn-SageMaker-Custom-Attributes"] == expected
+
+
+def test_a_busy_model_does_not_keep_the_health_check_waiting(server: Process, gate: Path) -> None:
+    with ThreadPoolExecutor(1) as client:
+        pending = client.submit(server.predict, 7, gated=True)
+        eventually(lambda: server.metric("sluice_queue_rows") == 1)
+
+        assert server.ask("/ping", method="GET")[0] == 200
+
+        gate.touch()
+        assert pending.result() == answer(7)
+
+
+def test_a_drain_loses_nothing_and_ends_well(server: Process, gate: Path) -> None:
+    with ThreadPoolExecutor(8) as clients:
+        pending = [clients.submit(server.predict, value, gated=True) for value in range(8)]
+        eventually(lambda: server.metric("sluice_queue_rows") == 8)
+
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not accepts(server.port))
+        assert server.process.poll() is None
+
+        gate.touch()
+        assert [one.result() for one in pending] == [answer(value) for value in range(8)]
+    assert server.process.wait(DEADLINE) == 0
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def refused(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "serving", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_wrong_digest_refuses_to_start(tmp_path: Path) -> None:
+    write_artifact(tmp_path / "model")
+
+    status, told = refused(environment(tmp_path, "0" * 64))
+
+    assert status == 1
+    assert told.startswith("DIGEST_MISMATCH: ")
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"SLUICE_MODEL_DIGEST": "abc"},
+        {"SLUICE_VERSION": ""},
+        {"SLUICE_MODEL": "di gits"},
+        {"SLUICE_MAX_BATCH": "0"},
+        {"SAGEMAKER_BIND_TO_PORT": "http"},
+    ],
+)
+def test_a_bad_setting_is_one_clear_line(tmp_path: Path, more: dict[str, str]) -> None:
+    status, told = refused(environment(tmp_path, "0" * 64) | more)
+
+    assert status == 2
+    assert told.startswith(f"SETTING_INVALID: {next(iter(more))} is ")
+    assert told.count("\n") == 1
+
+
+def test_a_busy_port_is_one_clear_line(tmp_path: Path) -> None:
+    digest = write_artifact(tmp_path / "model")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, told = refused(environment(tmp_path, digest, SAGEMAKER_BIND_TO_PORT=port))
+
+    assert status == 2
+    assert told.startswith(f"PORT_UNAVAILABLE: port {port} on 127.0.0.1 cannot be had")
+
+
+def test_a_wrong_argument_is_told_the_right_one(tmp_path: Path) -> None:
+    status, told = refused(environment(tmp_path, "0" * 64), "train")
+
+    assert (status, told) == (2, "usage: python -m serving [serve]\n")

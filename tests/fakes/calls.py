@@ -1,0 +1,36 @@
+"""Counts the calls of all fakes in one row, and dies at one of them when told to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+class CrashError(Exception):
+    """The sandbox died at this call; what the call did before that stays done."""
+
+
+@dataclass
+class Calls:
+    """Every call to the outside, in order."""
+
+    made: list[str] = field(default_factory=list)
+    dies_at: int | None = None
+    """The number of the call (from 1) at which the sandbox dies, once."""
+    applied: bool = False
+    """Whether it dies after the call took effect, or before."""
+    died: int = 0
+
+    @contextmanager
+    def one(self, name: str) -> Iterator[None]:
+        """Around what a fake does in one call."""
+        self.made.append(name)
+        dying = len(self.made) == self.dies_at
+        if dying and not self.applied:
+            self._die(name)
+        yield
+        if dying and self.applied:
+            self._die(name)
+
+    def _die(self, name: str) -> None:
+        self.died += 1
+        raise CrashError(f"died at call {len(self.made)}: {name}")

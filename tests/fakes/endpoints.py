@@ -1,0 +1,138 @@
+"""SageMaker endpoints in memory: every change takes until `settle`, and can come to nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from events.foreign import EndpointChanged, status_spellings
+from functions.aws.endpoints import EndpointBusyError, Endpoints
+from functions.aws.refusals import NoRoomError, RefusedError
+from functions.endpoint import EndpointView, Hardware, Placement, Probe
+from functions.names import Names
+from tests.fakes.bus import FakeBus
+from tests.fakes.calls import Calls
+
+
+@dataclass(frozen=True)
+class _Fleet:
+    config: str
+    versions: Mapping[str, int]
+    weights: Mapping[str, int]
+
+
+@dataclass
+class _Endpoint:
+    now: _Fleet | None = None
+    then: _Fleet | None = None
+    """What it is on its way to."""
+    failure: str = ""
+    history: list[dict[int, int]] = field(default_factory=list)
+    """Percent of traffic by version, each time it changed."""
+
+
+class FakeEndpoints(Endpoints):
+    """The endpoint of each model."""
+
+    def __init__(self, names: Names, bus: FakeBus, calls: Calls | None = None) -> None:
+        self._names = names
+        self.calls = calls or Calls()
+        self.bus = bus
+        self.endpoints: dict[str, _Endpoint] = {}
+        self.updates = 0
+        """How many new fleets were asked for."""
+        self.broken: set[int] = set()
+        """Versions that do not answer a probe."""
+        self.full = False
+        self.refuses = ""
+
+    def view(self, model: str) -> EndpointView | None:
+        with self.calls.one("endpoints.view"):
+            return self._view(model)
+
+    def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
+        with self.calls.one("endpoints.place"):
+            config = self.config_name(model, placements)
+            if self.refuses:
+                raise RefusedError(f"{model}: {self.refuses}")
+            if self.full:
+                raise NoRoomError(f"{model}: no instances left")
+            endpoint = self.endpoints.setdefault(model, _Endpoint())
+            fleet = _Fleet(
+                config=config,
+                versions={p.variant: p.version for p in placements},
+                weights={p.variant: p.weight for p in placements},
+            )
+            if endpoint.now is None or endpoint.now.config != config:
+                self._update(model, fleet)
+                self.updates += 1
+            return config
+
+    def shift(self, model: str, weights: Mapping[str, int]) -> None:
+        with self.calls.one("endpoints.shift"):
+            now = self.endpoints[model].now
+            if now is None:
+                raise EndpointBusyError(f"{model}: is being made")
+            self._update(model, replace(now, weights={**now.weights, **weights}))
+
+    def probe(self, model: str, *, variant: str, instances: Sequence[object]) -> Probe:
+        with self.calls.one("endpoints.probe"):
+            now = self.endpoints[model].now
+            version = now.versions.get(variant) if now else None
+            if version is None or version in self.broken:
+                return Probe(variant=variant, ok=False, version=None, message="no answer")
+            return Probe(variant=variant, ok=True, version=version)
+
+    def settle(self, model: str) -> None:
+        """What was asked for is there now; SageMaker says so, in its events' spelling."""
+        endpoint = self.endpoints.get(model)
+        if endpoint is None or endpoint.then is None:
+            return
+        endpoint.now, endpoint.then, endpoint.failure = endpoint.then, None, ""
+        endpoint.history.append(self.shares(model))
+        self.tell(model)
+
+    def give_up(self, model: str, failure: str = "") -> None:
+        """SageMaker goes back to what was before, as it does: with or without a word."""
+        endpoint = self.endpoints[model]
+        endpoint.then, endpoint.failure = None, failure
+        self.tell(model)
+
+    def shares(self, model: str) -> dict[int, int]:
+        """Percent of traffic by version, as in effect."""
+        now = self.endpoints[model].now
+        total = sum(now.weights.values()) if now else 0
+        if now is None or total == 0:
+            return {}
+        return {v: round(100 * now.weights[where] / total) for where, v in now.versions.items()}
+
+    def tell(self, model: str) -> None:
+        """SageMaker's event about an endpoint as it is now."""
+        view = self._view(model)
+        if view is not None:
+            detail = {
+                "EndpointName": self._names.endpoint(model),
+                "EndpointStatus": status_spellings(view.status)[1],
+                "EndpointConfigName": view.config,
+            }
+            self.bus.happens(EndpointChanged, detail)
+
+    def _update(self, model: str, fleet: _Fleet) -> None:
+        endpoint = self.endpoints[model]
+        if endpoint.then is not None:
+            raise EndpointBusyError(f"{model}: Cannot update in-progress endpoint")
+        endpoint.then = fleet
+
+    def _view(self, model: str) -> EndpointView | None:
+        endpoint = self.endpoints.get(model)
+        if endpoint is None:
+            return None
+        shown = endpoint.now or endpoint.then
+        if shown is None:
+            return EndpointView("Failed", "", {}, endpoint.failure)
+        total = sum(shown.weights.values())
+        status = "InService" if endpoint.then is None else "Updating"
+        return EndpointView(
+            status=status if endpoint.now is not None else "Creating",
+            config=shown.config,
+            weights={v: round(100 * w / total) for v, w in shown.weights.items()},
+            failure=endpoint.failure,
+        )

@@ -1,0 +1,87 @@
+"""The ledger in memory: records as JSON, conditional on the revision they were read at."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from functions.aws.ledger import Ledger, StaleRecordError
+from functions.ledger import RECORDS, Evidence, Record
+from tests.fakes.calls import Calls
+
+R = TypeVar("R", bound=Record)
+_KINDS = {record.kind: record for record in RECORDS}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class _Row:
+    revision: int
+    body: str
+
+
+class FakeLedger(Ledger):
+    """Records by kind and key."""
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self.rows: dict[tuple[str, str], _Row] = {}
+        self.notes: list[Evidence] = []
+        self.writes = 0
+
+    def get(self, record: type[R], key: str) -> R | None:
+        with self.calls.one("ledger.get"):
+            row = self.rows.get((record.kind, key))
+            return record.model_validate_json(row.body) if row else None
+
+    def write(self, *records: R) -> tuple[R, ...]:
+        with self.calls.one("ledger.write"):
+            for record in records:
+                if self._revision(record) != record.revision:
+                    raise StaleRecordError(f"{record.kind} {record.key}")
+            after = tuple(r.model_copy(update={"revision": r.revision + 1}) for r in records)
+            for record in after:
+                self._keep(record)
+            self.writes += 1
+            return after
+
+    def said(self, record: Record) -> None:
+        with self.calls.one("ledger.said"):
+            if self._revision(record) == record.revision:
+                self._keep(record.model_copy(update={"outbox": ()}))
+
+    def overdue(self, now: datetime, *, limit: int) -> tuple[Record, ...]:
+        with self.calls.one("ledger.overdue"):
+            open_ = [(_due(record), record) for record in self.records()]
+            due = sorted(
+                ((at, record) for at, record in open_ if at is not None and at <= now),
+                key=lambda pair: pair[0],
+            )
+            return tuple(record for _, record in due[:limit])
+
+    def all(self, record: type[R]) -> tuple[R, ...]:
+        return tuple(r for r in self.records() if isinstance(r, record))
+
+    def note(self, evidence: Evidence) -> None:
+        with self.calls.one("ledger.note"):
+            if evidence not in self.notes:
+                self.notes.append(evidence)
+
+    def history(self, kind: str, key: str) -> tuple[Evidence, ...]:
+        mine = (note for note in self.notes if (note.kind, note.key) == (kind, key))
+        return tuple(sorted(mine, key=lambda note: note.at))
+
+    def records(self) -> list[Record]:
+        """Every record there is."""
+        return [_KINDS[kind].model_validate_json(row.body) for (kind, _), row in self.rows.items()]
+
+    def _revision(self, record: Record) -> int:
+        row = self.rows.get((record.kind, record.key))
+        return row.revision if row else 0
+
+    def _keep(self, record: Record) -> None:
+        row = _Row(record.revision, record.model_dump_json())
+        self.rows[(record.kind, record.key)] = row
+
+
+def _due(record: Record) -> datetime | None:
+    return _EPOCH if record.outbox else record.due_at

@@ -1,0 +1,78 @@
+"""The model registry in memory; like SageMaker's it tells of every edit."""
+
+from dataclasses import replace
+
+from events.foreign import ModelPackageChanged
+from functions.aws.registry import Registry
+from functions.names import Names
+from functions.registry import Approval, Candidate, Version
+from tests.fakes.bus import FakeBus
+from tests.fakes.calls import Calls
+
+
+class FakeRegistry(Registry):
+    """Versions by model and number."""
+
+    def __init__(self, names: Names, bus: FakeBus, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self.names = names
+        self.bus = bus
+        self.versions: dict[tuple[str, int], Version] = {}
+
+    def register(self, candidate: Candidate) -> int:
+        with self.calls.one("registry.register"):
+            known = self._of_run(candidate.model, candidate.run)
+            if known is not None:
+                return known.version
+            number = 1 + max((n for m, n in self.versions if m == candidate.model), default=0)
+            self._keep(
+                Version(
+                    model=candidate.model,
+                    version=number,
+                    approval=candidate.approval,
+                    run=candidate.run,
+                    dataset=candidate.dataset,
+                    model_digest=candidate.model_digest,
+                    artifact=candidate.artifact,
+                    description=candidate.reason,
+                )
+            )
+            return number
+
+    def find(self, model: str, version: int) -> Version | None:
+        with self.calls.one("registry.find"):
+            return self.versions.get((model, version))
+
+    def by_run(self, model: str, run: str) -> Version | None:
+        with self.calls.one("registry.by_run"):
+            return self._of_run(model, run)
+
+    def newest(self, model: str, *, limit: int) -> tuple[Version, ...]:
+        mine = [v for (m, _), v in self.versions.items() if m == model]
+        return tuple(sorted(mine, key=lambda v: -v.version)[:limit])
+
+    def decide(self, model: str, version: int, *, approval: Approval, reason: str) -> None:
+        with self.calls.one("registry.decide"):
+            seen = self.versions.get((model, version))
+            decided = seen and replace(seen, approval=approval, description=reason)
+            if decided is not None and decided != seen:
+                self._keep(decided)
+
+    def tell(self, model: str, version: int) -> None:
+        """SageMaker's event about a version as it is now."""
+        self.bus.happens(
+            ModelPackageChanged,
+            {
+                "ModelPackageGroupName": self.names.package_group(model),
+                "ModelPackageVersion": version,
+                "ModelApprovalStatus": self.versions[(model, version)].approval.value,
+            },
+        )
+
+    def _of_run(self, model: str, run: str) -> Version | None:
+        mine = (v for (m, _), v in self.versions.items() if m == model)
+        return next((v for v in mine if v.run == run), None)
+
+    def _keep(self, version: Version) -> None:
+        self.versions[(version.model, version.version)] = version
+        self.tell(version.model, version.version)

@@ -1,0 +1,372 @@
+"""A whole stage in memory: every function over fakes, joined by nothing but the routes."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from events.base import SOURCE
+from events.catalog import RollbackRequested
+from events.foreign import FOREIGN, AlarmChanged, ObjectCreated, ScheduleFired
+from functions.accept_drop.handler import AcceptDrop
+from functions.aws.book import Book
+from functions.aws.endpoints import EndpointBusyError
+from functions.aws.ledger import StaleRecordError
+from functions.aws.refusals import NoRoomError
+from functions.gate_model.handler import GateModel
+from functions.ledger import (
+    DropRecord,
+    EndpointRecord,
+    Evidence,
+    Record,
+    RolloutRecord,
+    RunRecord,
+)
+from functions.places import Places
+from functions.roll_back.handler import NotVerifiedError, RollBack
+from functions.routes import ROUTES
+from functions.start_evaluation.handler import StartEvaluation
+from functions.start_rollout.handler import StartRollout
+from functions.start_training.handler import StartTraining
+from functions.step_rollout.handler import StepRollout
+from functions.sweep.handler import Sweep
+from functions.turn import Told, Turn, taken, woken_by
+from local.patterns import Pattern, compile_pattern
+from tests.builders import MODEL, NAMES, NOON, a_deployed, a_report, digest
+from tests.fakes.bus import Envelope, FakeBus, envelope
+from tests.fakes.calls import Calls, CrashError
+from tests.fakes.definitions import FakeDefinitions
+from tests.fakes.drops import FakeDrops
+from tests.fakes.endpoints import FakeEndpoints
+from tests.fakes.jobs import FakeJobs
+from tests.fakes.ledger import FakeLedger
+from tests.fakes.objects import FakeObjects
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.schedules import FakeSchedules
+from tests.fakes.traffic import PLENTY, FakeTraffic
+
+PLACES = {"prefix": NAMES.prefix, "data_bucket": "data"}
+SWEEP_EVERY = timedelta(minutes=5)
+_LAMBDA_TRIES = 3
+_COMES_AGAIN = (CrashError, EndpointBusyError, NoRoomError, NotVerifiedError, StaleRecordError)
+_WIRES: tuple[tuple[Pattern, str], ...] = tuple(
+    (compile_pattern(route.pattern(PLACES)), route.to) for route in ROUTES
+)
+
+
+def routed_to(raw: Envelope) -> list[str]:
+    """The functions an event wakes."""
+    return sorted({unit for pattern, unit in _WIRES if pattern.matches(raw)})
+
+
+class Stage:
+    """The functions, their world and its clock."""
+
+    def __init__(self, *, retries: bool = True, **sections: Any) -> None:
+        self.calls = Calls()
+        self.now = NOON
+        self.retries = retries
+        """Whether Lambda comes again after an error."""
+        self.timers = True
+        """Whether one-shot schedules fire."""
+        self.accuracy: dict[str, float] = {}
+        """What a candidate scores, by its drop."""
+        self.dead: list[tuple[str, Envelope]] = []
+        """What Lambda gave up on."""
+        self._failed: list[tuple[str, Envelope, int]] = []
+        self.bus = FakeBus(self.calls)
+        self.ledger = FakeLedger(self.calls)
+        self.jobs = FakeJobs(self.bus, self.calls)
+        self.registry = FakeRegistry(NAMES, self.bus, self.calls)
+        self.endpoints = FakeEndpoints(NAMES, self.bus, self.calls)
+        self.schedules = FakeSchedules(self.calls)
+        self.objects = FakeObjects(self.calls)
+        self.drops = FakeDrops(self.calls)
+        self.definitions = FakeDefinitions(a_deployed(**sections), calls=self.calls)
+        self.traffic = FakeTraffic(self.calls, everywhere=PLENTY)
+        self.units = self._units()
+
+    def _units(self) -> dict[str, Turn]:
+        book = Book(self.ledger, self.bus)
+        places = Places("artifacts")
+        return {
+            "accept_drop": AcceptDrop(
+                book=book,
+                definitions=self.definitions,
+                drops=self.drops,
+                objects=self.objects,
+                schedules=self.schedules,
+                places=places,
+            ),
+            "start_training": StartTraining(
+                book=book,
+                definitions=self.definitions,
+                jobs=self.jobs,
+                names=NAMES,
+                places=places,
+                image="training",
+                role_arn="train",
+            ),
+            "start_evaluation": StartEvaluation(
+                book=book,
+                jobs=self.jobs,
+                names=NAMES,
+                places=places,
+                data_bucket="data",
+                image="evaluation",
+                role_arn="evaluate",
+            ),
+            "gate_model": GateModel(
+                book=book,
+                jobs=self.jobs,
+                objects=self.objects,
+                registry=self.registry,
+                names=NAMES,
+                places=places,
+                image="serving",
+            ),
+            "start_rollout": StartRollout(
+                book=book,
+                registry=self.registry,
+                endpoints=self.endpoints,
+                names=NAMES,
+                image="serving",
+                role_arn="serve",
+            ),
+            "step_rollout": StepRollout(
+                book=book,
+                endpoints=self.endpoints,
+                traffic=self.traffic,
+                objects=self.objects,
+                schedules=self.schedules,
+                names=NAMES,
+                places=places,
+            ),
+            "roll_back": RollBack(
+                book=book,
+                endpoints=self.endpoints,
+                registry=self.registry,
+                objects=self.objects,
+                names=NAMES,
+                places=places,
+                pause=lambda _seconds: self.endpoints.settle(MODEL),
+            ),
+            "sweep": Sweep(ledger=self.ledger, book=book, batch=100),
+        }
+
+    # What people and AWS do
+
+    def drop(self, drop: str, *files: str, marker: str = "_SUCCESS") -> None:
+        """Upload files and, last, the marker; S3 tells of each."""
+        contents = {name: f"{drop} {name}".encode() for name in files or ("part-0.parquet",)}
+        self.upload(drop, contents | {marker: b""})
+
+    def upload(self, drop: str, files: dict[str, bytes], *, model: str = MODEL) -> None:
+        """Upload files as they are; S3 tells of each."""
+        for key in self.drops.put(model, drop, files):
+            self.bus.happens(
+                ObjectCreated, {"bucket": {"name": "data"}, "object": {"key": key, "size": 1}}
+            )
+
+    def alarm(self, variant: str) -> None:
+        """The 5xx alarm of a variant goes off."""
+        metric = {"dimensions": {"EndpointName": NAMES.endpoint(MODEL), "VariantName": variant}}
+        self.bus.happens(
+            AlarmChanged,
+            {
+                "alarmName": NAMES.alarm(MODEL, variant, "5xx"),
+                "state": {"value": "ALARM", "reason": "3 of 3", "timestamp": self.now.isoformat()},
+                "configuration": {"metrics": [{"metricStat": {"metric": metric}}]},
+            },
+        )
+
+    def lose_aws_events(self) -> None:
+        """From now on no event of AWS's but S3's arrives."""
+        self.bus.silent = {kind for kind in FOREIGN if kind not in {ObjectCreated, ScheduleFired}}
+
+    # How time goes by
+
+    def settle(self, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Deliver, retry and let AWS finish what it was asked, until nothing moves."""
+        for _ in range(200):
+            if until():
+                return
+            if self.bus.queue:
+                self.deliver(self.bus.queue.popleft())
+            elif not self._aws_moves() and not self._lambda_retries():
+                return
+        raise AssertionError(f"the stage does not come to rest: {self.bus.names()[-8:]}")
+
+    def elapse(self, time: timedelta) -> None:
+        """Time goes by, sweep after sweep."""
+        end = self.now + time
+        while self.now < end:
+            self.now = min(end, self.now + SWEEP_EVERY)
+            if self.timers:
+                for event in self.schedules.fire(self.now):
+                    raw = envelope(SOURCE, event.detail_type(), json.loads(event.detail()))
+                    self.bus.queue.append(raw)
+            self.settle()
+            self.sweep()
+            self.settle()
+
+    def rest(self, *, within: timedelta = timedelta(hours=12)) -> None:
+        """Time goes by until nothing is open, neither in the ledger nor in the schedules."""
+        end = self.now + within
+        self.settle()
+        while self.open() or (self.timers and self.schedules.waiting):
+            assert self.now < end, f"still open after {within}: {self.open()}"
+            self.elapse(SWEEP_EVERY)
+
+    def sweep(self) -> None:
+        """The clock wakes the sweep."""
+        raw = envelope(ScheduleFired.source, ScheduleFired.detail_types[0], {})
+        self._invoke("sweep", raw, attempt=1)
+
+    def deliver(self, raw: Envelope) -> None:
+        """EventBridge hands one event to every function it is routed to."""
+        for unit in routed_to(raw):
+            self._invoke(unit, raw, attempt=1)
+
+    def turn(self, unit: str, raw: Envelope) -> Told:
+        """One invocation of one function."""
+        return taken(lambda seen, _: self.units[unit](seen, self.now), woken_by(raw, unit))
+
+    def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
+        try:
+            self.turn(unit, raw)
+        except _COMES_AGAIN:
+            if self.retries and attempt < _LAMBDA_TRIES:
+                self._failed.append((unit, raw, attempt + 1))
+            else:
+                self.dead.append((unit, raw))
+
+    def _lambda_retries(self) -> bool:
+        failed, self._failed = self._failed, []
+        for unit, raw, attempt in failed:
+            self._invoke(unit, raw, attempt=attempt)
+        return bool(failed)
+
+    def _aws_moves(self) -> bool:
+        running = self.jobs.running()
+        for name in running:
+            self.end(name)
+        updating = [m for m, e in self.endpoints.endpoints.items() if e.then is not None]
+        for model in updating:
+            self.endpoints.settle(model)
+        return bool(running or updating)
+
+    def end(self, job: str) -> None:
+        """A job ends well; an evaluation leaves its report."""
+        spec = self.jobs.evaluations.get(job)
+        if spec is not None:
+            run = spec.environment["SLUICE_RUN"]
+            champion = _run_in(spec.champion_uri) if spec.champion_uri else None
+            report = a_report(
+                self._accuracy(run),
+                champion=None if champion is None else self._accuracy(champion),
+                champion_digest=None if champion is None else digest(champion),
+                run=run,
+            )
+            judged = replace_digest(report.model_dump(mode="json"), digest(run))
+            self.objects.kept[f"{spec.output_uri}/report.json"] = json.dumps(judged).encode()
+        self.jobs.end(job)
+
+    def _accuracy(self, run: str) -> float:
+        drops = (r.drop for r in self.ledger.all(RunRecord) if r.run == run)
+        return self.accuracy.get(next(drops) or "", 0.95)
+
+    # What there is to see
+
+    def open(self) -> list[Record]:
+        """Records the sweep would still look at."""
+        return [r for r in self.ledger.records() if r.due_at is not None or r.outbox]
+
+    def run_of(self, drop: str) -> RunRecord:
+        """The run a drop made."""
+        (run,) = (r for r in self.ledger.all(RunRecord) if r.drop == drop)
+        return run
+
+    def drop_of(self, drop: str) -> DropRecord:
+        """A drop's record."""
+        (found,) = (r for r in self.ledger.all(DropRecord) if r.drop == drop)
+        return found
+
+    def rollout_of(self, version: int) -> RolloutRecord:
+        """A version's rollout."""
+        (found,) = (r for r in self.ledger.all(RolloutRecord) if r.version == version)
+        return found
+
+    @property
+    def endpoint(self) -> EndpointRecord:
+        """The endpoint's record; an empty one before the first."""
+        found = self.ledger.all(EndpointRecord)
+        return found[0] if found else EndpointRecord(model=MODEL)
+
+    @property
+    def champion(self) -> int | None:
+        """The version that serves, by the ledger."""
+        champion = self.endpoint.champion
+        return champion.version if champion else None
+
+    @property
+    def serving(self) -> dict[int, int]:
+        """Percent of traffic by version, by the endpoint."""
+        known = MODEL in self.endpoints.endpoints
+        return {v: w for v, w in self.endpoints.shares(MODEL).items() if w} if known else {}
+
+    def essence(self) -> dict[str, object]:
+        """What must not depend on when anything died, was late or came twice."""
+        states = {
+            f"{record.kind} {record.key}": str(getattr(record, "state", ""))
+            for record in self.ledger.records()
+        }
+        return {
+            "states": states,
+            "champion": self.champion,
+            "serving": self.serving,
+            "held": self.endpoint.rollout,
+            "jobs": sorted(self.jobs.views),
+            "versions": sorted(
+                (v.version, v.approval.value, v.run) for v in self.registry.versions.values()
+            ),
+            "said": sorted(set(self.bus.names()) - _ASKED_AGAIN),
+        }
+
+    def notes(self) -> list[Evidence]:
+        """All evidence."""
+        return self.ledger.notes
+
+
+_ASKED_AGAIN = {
+    "DropOverdue",
+    "TrainingRequested",
+    "TrainingJobSettled",
+    "EvaluationJobSettled",
+    "VersionApproved",
+    "RolloutStepDue",
+    "RollbackRequested",
+}
+"""What only the sweep and the schedules say, as often as it takes."""
+
+
+def replace_digest(report: dict[str, Any], candidate: str) -> dict[str, Any]:
+    """The report with another candidate's digest."""
+    return report | {"candidate": report["candidate"] | {"digest": candidate}}
+
+
+def _run_in(uri: str) -> str:
+    return uri.split("/runs/")[1].split("/")[1]
+
+
+def asks_back(stage: Stage, version: int) -> RollbackRequested:
+    """A person wants the traffic back."""
+    return RollbackRequested.model_validate(
+        {
+            "rollout": stage.rollout_of(version).rollout,
+            "model": MODEL,
+            "reason": "ASKED_BY_PERSON",
+            "message": "a person asked",
+        },
+        strict=False,
+    )

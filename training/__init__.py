@@ -1,0 +1,1 @@
+"""Trains and evaluates one model inside a SageMaker container."""

@@ -1,0 +1,120 @@
+"""Writes and reads a model artifact: four files, bound together by the digests in its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import torch
+from torch import nn
+
+from training import weights
+from training.config import Config
+from training.container import TrainingJob
+from training.dataset import sha256_of
+from training.failure import ArtifactError
+from training.task import Code, Task, load
+
+WEIGHTS: Final = "model.safetensors"
+MODEL_PY: Final = "code/model.py"
+MODEL_TOML: Final = "code/model.toml"
+MANIFEST: Final = "manifest.json"
+_PARTS: Final = (WEIGHTS, MODEL_PY, MODEL_TOML)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verified artifact, loaded and ready to answer."""
+
+    digest: str
+    config: Config
+    task: Task
+    model: nn.Module
+    columns: tuple[str, ...]
+
+
+def write(
+    folder: Path, *, model: nn.Module, columns: tuple[str, ...], code: Code, job: TrainingJob
+) -> str:
+    """The digest of the manifest is the digest of the model."""
+    (folder / "code").mkdir(parents=True, exist_ok=True)
+    metadata = {"columns": json.dumps(columns), "format": "pt"}
+    weights.save(folder / WEIGHTS, model.state_dict(), metadata)
+    (folder / MODEL_PY).write_bytes(code.model_py)
+    (folder / MODEL_TOML).write_bytes(code.model_toml)
+    manifest = {
+        "model": job.model,
+        "run": job.run,
+        "dataset": job.dataset,
+        "code": job.code,
+        "torch": str(torch.__version__),
+        "files": {name: sha256_of(folder / name) for name in _PARTS},
+    }
+    data = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    (folder / MANIFEST).write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def unpack(archive: Path, into: Path) -> Path:
+    """Takes out the four files that make an artifact; anything else in the archive is refused."""
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                name = posixpath.normpath(member.name)
+                if not member.isdir():
+                    _take(tar.extractfile(member), name, archive, into)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ArtifactError(
+            "ARTIFACT_UNREADABLE", f"{archive} is no whole model.tar.gz: {error}"
+        ) from error
+    return into
+
+
+def read(folder: Path, *, device: torch.device) -> Artifact:
+    """Nothing of an artifact is parsed, loaded or run before its digests hold."""
+    digest = _verified(folder)
+    tensors, metadata = weights.load(folder / WEIGHTS)
+    task = load((folder / MODEL_PY).read_bytes(), name=MODEL_PY)
+    model = task.build()
+    try:
+        model.load_state_dict(tensors)
+        columns = tuple(str(name) for name in json.loads(metadata["columns"]))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ArtifactError(
+            "ARTIFACT_DAMAGED", f"the weights in {folder} do not fit its model.py: {error}"
+        ) from error
+    config = Config.parse((folder / MODEL_TOML).read_bytes())
+    return Artifact(digest, config, task, model.to(device).eval(), columns)
+
+
+def _take(source: IO[bytes] | None, name: str, archive: Path, into: Path) -> None:
+    if source is None or name not in {*_PARTS, MANIFEST}:
+        raise ArtifactError(
+            "ARTIFACT_FOREIGN",
+            f"{archive} holds {name!r}: a model artifact holds {', '.join(_PARTS)} and {MANIFEST}",
+        )
+    target = into / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        while block := source.read(1 << 20):
+            file.write(block)
+
+
+def _verified(folder: Path) -> str:
+    try:
+        data = (folder / MANIFEST).read_bytes()
+        declared = dict(json.loads(data)["files"])
+        actual = {name: sha256_of(folder / name) for name in _PARTS}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError("ARTIFACT_DAMAGED", f"{folder} is incomplete: {error}") from error
+    if declared != actual:
+        wrong = [name for name in _PARTS if declared.get(name) != actual[name]] or sorted(declared)
+        raise ArtifactError(
+            "ARTIFACT_DAMAGED", f"{', '.join(wrong)} in {folder} is not what its manifest says"
+        )
+    return hashlib.sha256(data).hexdigest()

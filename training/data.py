@@ -1,0 +1,162 @@
+"""Reads parquet files into tensors and refuses what a model must not learn from."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.config import Bound, Config
+from training.failure import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Column = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Shapes: N rows, F feature columns."""
+
+    columns: tuple[str, ...]
+    raw_NF: Tensor  # float32, as read
+    labels_N: Tensor  # int64
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+
+def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | None = None) -> Rows:
+    """A model that exists already brings the columns it was trained on."""
+    parts = []
+    for path in files:
+        table = _table(path)
+        columns = columns or expand(config.features, table.column_names, target=config.target)
+        parts.append(_rows(table, columns, config, where=path.name))
+    rows = Rows(
+        columns or (),
+        torch.cat([part.raw_NF for part in parts]) if parts else torch.empty(0, 0),
+        torch.cat([part.labels_N for part in parts]) if parts else torch.empty(0),
+    )
+    if not len(rows):
+        raise DataError("DATA_EMPTY", f"{len(files)} files hold no rows: drop some data")
+    return rows
+
+
+def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> tuple[str, ...]:
+    """Patterns become names in natural order, so that a reordered file gives the same model."""
+    names = sorted((name for name in present if name != target), key=_natural)
+    columns: dict[str, None] = {}
+    for feature in features:
+        matching = fnmatch.filter(names, feature) if _is_pattern(feature) else [feature]
+        if not matching:
+            raise DataError(
+                "DATA_SCHEMA", f"no column matches {feature!r} of [data] features: {_some(names)}"
+            )
+        columns |= dict.fromkeys(matching)
+    return tuple(columns)
+
+
+def _table(path: Path) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path, memory_map=True).read()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            "DATA_UNREADABLE", f"{path.name} is no parquet file that can be read: {error}"
+        ) from error
+
+
+def _rows(table: pa.Table, columns: tuple[str, ...], config: Config, *, where: str) -> Rows:
+    if missing := [name for name in (*columns, config.target) if name not in table.column_names]:
+        raise DataError(
+            "DATA_SCHEMA", f"{where} lacks {_some(missing)}; it has {_some(table.column_names)}"
+        )
+    raw_NF = np.empty((table.num_rows, len(columns)), dtype=np.float32)
+    for index, name in enumerate(columns):
+        values = _numbers(table, name, where)
+        _within(values, name, config.bounds, where)
+        raw_NF[:, index] = values
+    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, where))
+
+
+def _numbers(table: pa.Table, name: str, where: str) -> Column:
+    import pyarrow as pa
+
+    column = table.column(name)
+    numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if not (numeric or pa.types.is_boolean(column.type)):
+        raise DataError(
+            "DATA_SCHEMA", f"column {name} of {where} holds {column.type}: it must hold numbers"
+        )
+    if column.null_count:
+        raise DataError(
+            "DATA_NAN", f"column {name} of {where} has {column.null_count} empty values"
+        )
+    with np.errstate(over="ignore"):
+        values: Column = column.to_numpy().astype(np.float32)
+    if bad := int(np.count_nonzero(~np.isfinite(values))):
+        raise DataError(
+            "DATA_NAN",
+            f"column {name} of {where} has {bad} values that are no finite float32,"
+            f" the first in row {int(np.argmin(np.isfinite(values)))}",
+        )
+    return values
+
+
+def _within(
+    values: Column,
+    name: str,
+    bounds: Sequence[Bound],
+    where: str,
+) -> None:
+    for bound in bounds:
+        if not fnmatch.fnmatchcase(name, bound.pattern) or not len(values):
+            continue
+        low, high = float(values.min()), float(values.max())
+        if low < bound.low or high > bound.high:
+            raise DataError(
+                "DATA_RANGE",
+                f"column {name} of {where} runs from {low:g} to {high:g}:"
+                f" [data.range] {bound.pattern!r} allows {bound.low:g} to {bound.high:g}",
+            )
+
+
+def _labels(table: pa.Table, config: Config, where: str) -> Tensor:
+    values = _numbers(table, config.target, where)
+    labels = values.astype(np.int64)
+    wrong = (labels != values) | (labels < 0) | (labels >= config.classes)
+    if wrong.any():
+        raise DataError(
+            "DATA_LABEL",
+            f"column {config.target} of {where} has {int(wrong.sum())} labels that are no class,"
+            f" such as {float(values[int(np.argmax(wrong))]):g}:"
+            f" they are whole numbers from 0 to {config.classes - 1}",
+        )
+    return torch.from_numpy(labels)
+
+
+def _is_pattern(feature: str) -> bool:
+    return any(character in feature for character in "*?[")
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """pixel_2 comes before pixel_10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
