@@ -220,7 +220,7 @@ class RolloutAborted(Event):
     rollout: str
     model: ModelName
     version: int
-    champion: int | None
+    champion: int | None = None
     reason: Reason
     message: str
 

@@ -14,7 +14,8 @@ SAGEMAKER = "aws.sagemaker"
 def moment(value: object) -> object:
     """A time in any of the forms AWS uses: epoch milliseconds (number or text) or ISO 8601."""
     if isinstance(value, str) and not _is_number(value):
-        return datetime.fromisoformat(value)
+        read = datetime.fromisoformat(value)
+        return read if read.tzinfo else read.replace(tzinfo=UTC)
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return _since_epoch(float(value) / 1000)
     return value

@@ -33,8 +33,8 @@ class Settings(BaseModel):
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Read them back; raises SettingsError naming the variable."""
         found = {
-            name: _value(environ[f"{PREFIX}{name.upper()}"])
-            for name in cls.model_fields
+            name: _value(environ[f"{PREFIX}{name.upper()}"], field.annotation)
+            for name, field in cls.model_fields.items()
             if f"{PREFIX}{name.upper()}" in environ
         }
         try:
@@ -49,7 +49,10 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _value(text: str) -> object:
+def _value(text: str, kind: object) -> object:
+    """A text stays one, even when it reads like a number."""
+    if kind is str:
+        return text
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -203,19 +203,16 @@ def traffic(requests: int, errors: int = 0, *, p99: float | None = 0.01) -> Traf
 
 
 def a_version(
-    version: int = 2, *, approval: Approval = Approval.APPROVED, **fields: Any
+    version: int = 2, *, approval: Approval = Approval.APPROVED, run: str = RUN
 ) -> Version:
     return Version(
-        **{
-            "model": MODEL,
-            "version": version,
-            "approval": approval,
-            "run": RUN,
-            "dataset": digest("dataset"),
-            "model_digest": digest(f"model {version}"),
-            "artifact": f"s3://artifacts/v{version}/model.tar.gz",
-        }
-        | fields
+        model=MODEL,
+        version=version,
+        approval=approval,
+        run=run,
+        dataset=digest("dataset"),
+        model_digest=digest(f"model {version}"),
+        artifact=f"s3://artifacts/v{version}/model.tar.gz",
     )
 
 

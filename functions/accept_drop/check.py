@@ -4,7 +4,9 @@ DuckDB reads the file locked down: one directory, no network, no extensions, no 
 """
 
 import fnmatch
+import re
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +17,10 @@ from functions.drops import Checked, Fault
 if TYPE_CHECKING:
     import duckdb
 
-_NUMERIC = (
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "FLOAT",
-    "DOUBLE",
-    "DECIMAL",
-    "U",
-    "HUGEINT",
-)
-_INTEGER = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "U", "HUGEINT")
+_INTEGER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)")
+_NUMERIC = re.compile(rf"{_INTEGER.pattern}|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 _READERS = {"parquet": "read_parquet", "csv": "read_csv", "jsonl": "read_json"}
+_ANY = (-3.4028234e38, 3.4028234e38)  # what a float32 holds: so training reads them
 _PROBE_ROWS = 3
 _MEMORY = "700MB"
 _LOCKS = ("autoinstall_known_extensions = false", "autoload_known_extensions = false")
@@ -55,7 +48,7 @@ def check(path: Path, name: str, *, data: Data) -> Checked | Fault:
                 db.execute(f"SET {setting}")
             return _look(db, path, name=name, data=data)
     except duckdb.Error as error:
-        line = str(error).splitlines()[0]
+        line = str(error).splitlines()[0].replace(str(path), name)
         return Fault(Reason.FILE_UNREADABLE, f"{name}: not readable as {data.format}: {line}")
 
 
@@ -82,16 +75,16 @@ def _features(columns: list[_Column], data: Data) -> list[_Column]:
 def _schema_fault(
     columns: list[_Column], features: list[_Column], target: _Column | None, data: Data
 ) -> str | None:
-    names = [c.name for c in columns]
+    there = f"there are {', '.join(c.name for c in columns[:8])}"
     for pattern in data.features:
-        if not fnmatch.filter(names, pattern):
-            return f"no column {pattern!r}; there are {', '.join(names[:8])}"
+        if not any(fnmatch.fnmatchcase(c.name, pattern) for c in features):
+            return f"no column {pattern!r}; {there}"
     if target is None:
-        return f"no target column {data.target!r}; there are {', '.join(names[:8])}"
-    for column in features:
-        if not column.type.startswith(_NUMERIC):
+        return f"no target column {data.target!r}; {there}"
+    for column in (*features, target):
+        if not _NUMERIC.fullmatch(column.type):
             return f"column {column.name!r} is {column.type}, not a number"
-    if data.classes is not None and not target.type.startswith(_INTEGER):
+    if data.classes is not None and not _INTEGER.fullmatch(target.type):
         return f"target {target.name!r} is {target.type}, not an integer class"
     return None
 
@@ -117,24 +110,22 @@ def _values(
         return Fault(Reason.NO_ROWS, f"{name}: no rows")
     for i, column in enumerate(looked):
         holes, low, high = numbers[3 * i : 3 * i + 3]
+        where = f"{name}: column {column.name!r}"
         if holes:
-            return Fault(
-                Reason.VALUES_MISSING,
-                f"{name}: column {column.name!r} lacks a value in {holes} of {rows} rows",
-            )
-        bounds = _bounds(column, target, data)
-        if bounds is not None and not (bounds[0] <= low and high <= bounds[1]):
+            return Fault(Reason.VALUES_MISSING, f"{where} lacks a value in {holes} of {rows} rows")
+        least, most = _bounds(column, target, data)
+        if not (isfinite(low) and isfinite(high) and least <= low and high <= most):
             return Fault(
                 Reason.VALUES_OUT_OF_RANGE,
-                f"{name}: column {column.name!r} spans {low:g} to {high:g},"
-                f" allowed are {bounds[0]:g} to {bounds[1]:g}",
+                f"{where} spans {low:g} to {high:g}, allowed are {least:g} to {most:g}",
             )
     listed = ", ".join(f"{c.quoted}::DOUBLE" for c in features)
     probe = db.execute(f"SELECT {listed} FROM {source} LIMIT {_PROBE_ROWS}").fetchall()
     return Checked(rows=rows, probe=tuple(tuple(r) for r in probe))
 
 
-def _bounds(column: _Column, target: _Column, data: Data) -> tuple[float, float] | None:
+def _bounds(column: _Column, target: _Column, data: Data) -> tuple[float, float]:
+    """Any finite number, unless the model says otherwise."""
     if column is target:
-        return None if data.classes is None else (0, data.classes - 1)
-    return next((b for p, b in data.range.items() if fnmatch.fnmatchcase(column.name, p)), None)
+        return _ANY if data.classes is None else (0, data.classes - 1)
+    return next((b for p, b in data.range.items() if fnmatch.fnmatchcase(column.name, p)), _ANY)

@@ -6,15 +6,6 @@ from datetime import datetime
 from events.words import Reason
 from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutState
 
-_RETURNABLE = frozenset(
-    {
-        RolloutState.PROVISIONING,
-        RolloutState.SHIFTING,
-        RolloutState.WATCHING,
-        RolloutState.ROLLING_BACK,
-    }
-)
-
 
 @dataclass(frozen=True)
 class Alarmed:
@@ -64,18 +55,22 @@ def decide(
     rollout: RolloutRecord | None, cause: Alarmed | Asked, endpoint: EndpointRecord | None
 ) -> Outcome:
     """Bad news about a challenger (or a champion under watch) is enough; others' is not."""
-    if rollout is not None and rollout.state is RolloutState.ABORTED:
-        return _after(rollout, endpoint)
-    if rollout is None or rollout.state not in _RETURNABLE:
+    if rollout is None or rollout.state is RolloutState.COMPLETED:
         return Ignore("no rollout is under way there")
+    if rollout.state is RolloutState.ABORTED:
+        return _after(rollout, endpoint)
     if rollout.state is RolloutState.ROLLING_BACK and rollout.reason is not None:
         return Return(rollout.champion, rollout.reason, rollout.message)
     if rollout.state is RolloutState.WATCHING and rollout.champion is None:
         return Ignore("the first version has nobody to give the traffic back to")
+    return _caused(rollout, cause)
+
+
+def _caused(rollout: RolloutRecord, cause: Alarmed | Asked) -> Outcome:
     match cause:
         case Alarmed(variant=variant) if variant != rollout.challenger.variant:
             return Ignore(f"the alarm is on {variant}, not on the challenger")
-        case Alarmed(at=datetime() as at) if at < rollout.started_at:
+        case Alarmed(at=datetime() as at) if at <= rollout.started_at:
             return Ignore(f"the alarm of {at:%Y-%m-%d %H:%M} is older than the rollout")
         case Alarmed(alarm=alarm, message=message):
             return Return(rollout.champion, Reason.ALARM, f"alarm {alarm}: {message}")

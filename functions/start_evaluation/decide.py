@@ -46,8 +46,10 @@ def decide(record: RunRecord | None, job: JobView | None) -> Outcome:
         return Ignore("no run of ours trained in this job")
     if record.state not in _TRAINING:
         return Ignore(f"run {record.run} is {record.state} already")
-    if job is None:
-        return _gone(record)
+    return _gone(record) if job is None else _ended(job)
+
+
+def _ended(job: JobView) -> Outcome:
     match job.status:
         case JobStatus.COMPLETED if job.artifact:
             return Evaluate(job.artifact)

@@ -15,7 +15,6 @@ from functions.ledger import (
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
 
-
 _BEING_JUDGED = frozenset({RunState.TRAINING, RunState.EVALUATING})
 
 

@@ -81,7 +81,7 @@ Step = Hold | Shift | Promote | RollBack | Close | Wait | Ignore
 def next_step(case: Case) -> Step:
     """What a rollout does next."""
     rollout, view = case.rollout, case.view
-    if not (rollout.placed or (view is not None and view.config == rollout.config)):
+    if rollout.state is RolloutState.PROVISIONING and not _asked_for(rollout, view):
         return Wait("the update is not asked for yet")
     if view is None or view.status in {"Creating", "Updating", "SystemUpdating"}:
         return Wait(f"the endpoint is {view.status if view else 'not there yet'}")
@@ -97,6 +97,11 @@ def next_step(case: Case) -> Step:
             return Close() if case.baked else Ignore("under watch")
         case RolloutState.ROLLING_BACK | RolloutState.COMPLETED | RolloutState.ABORTED:
             return Ignore(f"{rollout.rollout} is {rollout.state}")
+
+
+def _asked_for(rollout: RolloutRecord, view: EndpointView | None) -> bool:
+    """By the record; or by the endpoint, when start_rollout died before it wrote so."""
+    return rollout.placed or (view is not None and view.config == rollout.config)
 
 
 def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:

@@ -47,7 +47,6 @@ from functions.step_rollout.decide import (
 from functions.step_rollout.settings import StepRolloutSettings
 from functions.turn import Told, lambda_handler
 
-
 _RETURNED = frozenset({RolloutState.ROLLING_BACK, RolloutState.ABORTED})
 
 

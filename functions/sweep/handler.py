@@ -4,14 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+from events.base import EventError
 from events.foreign import ScheduleFired
 from functions.aws.book import Book
 from functions.aws.ledger import Ledger, StaleRecordError
 from functions.aws.world import World
-from functions.ledger import Record
+from functions.ledger import LedgerError, Record
 from functions.sweep.decide import looked_at
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
+
+
+class SweepError(RuntimeError):
+    """Records that cannot be asked for again; the others of the pass were."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,16 @@ class Sweep:
     batch: int
 
     def __call__(self, _seen: ScheduleFired, now: datetime) -> Told:
-        overdue = self.ledger.overdue(now, limit=self.batch)
-        return Told(Swept(tuple(self._ask(record, now) for record in overdue)))
+        broken: list[str] = []
+        asked: list[str] = []
+        for record in self.ledger.overdue(now, limit=self.batch):
+            try:
+                asked.append(self._ask(record, now))
+            except (EventError, LedgerError, KeyError) as error:
+                broken.append(f"{record.kind} {record.key}: {error}")
+        if broken:
+            raise SweepError(f"{len(broken)} record(s) need a person: {'; '.join(broken)}")
+        return Told(Swept(tuple(asked)))
 
     def _ask(self, record: Record, now: datetime) -> str:
         """Ask again for one record, later if it moves meanwhile."""

@@ -14,7 +14,7 @@ from local.timers import Timers
 
 log = logging.getLogger("local.sagemaker")
 _PROVISIONING = 60.0
-_SHIFTING = 3.0
+_SHIFTING = 1.0
 _MENDING = 1.0
 _SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 _EVENT = "SageMaker Endpoint State Change"

@@ -28,18 +28,18 @@ class FakeBus(Bus):
             for event in events:
                 self.said.append(event)
                 detail = json.loads(event.detail())
-                self._put(SOURCE, event.detail_type(), detail)
+                self._enqueue(SOURCE, event.detail_type(), detail)
 
     def happens(self, kind: type[Foreign], detail: dict[str, Any]) -> None:
         """AWS says that something changed, unless the event gets lost."""
         if kind not in self.silent:
-            self._put(kind.source, kind.detail_types[0], detail)
+            self._enqueue(kind.source, kind.detail_types[0], detail)
 
     def names(self) -> list[str]:
         """The names of our events, in the order they were said."""
         return [event.detail_type() for event in self.said]
 
-    def _put(self, source: str, detail_type: str, detail: dict[str, Any]) -> None:
+    def _enqueue(self, source: str, detail_type: str, detail: dict[str, Any]) -> None:
         self.queue.append(envelope(source, detail_type, detail, number=len(self.queue)))
 
 

@@ -1,22 +1,14 @@
-"""The ledger in memory: records as JSON, conditional on the revision they were read at."""
+"""The ledger in memory: records as they come back from JSON, written on the revision read."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from functions.aws.ledger import Ledger, StaleRecordError
-from functions.ledger import RECORDS, Evidence, Record
+from functions.ledger import Evidence, Record
 from tests.fakes.calls import Calls
 
 R = TypeVar("R", bound=Record)
-_KINDS = {record.kind: record for record in RECORDS}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class _Row:
-    revision: int
-    body: str
 
 
 class FakeLedger(Ledger):
@@ -24,14 +16,14 @@ class FakeLedger(Ledger):
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
-        self.rows: dict[tuple[str, str], _Row] = {}
+        self.rows: dict[tuple[str, str], Record] = {}
         self.notes: list[Evidence] = []
         self.writes = 0
 
     def get(self, record: type[R], key: str) -> R | None:
         with self.calls.one("ledger.get"):
             row = self.rows.get((record.kind, key))
-            return record.model_validate_json(row.body) if row else None
+            return row if isinstance(row, record) else None
 
     def write(self, *records: R) -> tuple[R, ...]:
         with self.calls.one("ledger.write"):
@@ -72,15 +64,15 @@ class FakeLedger(Ledger):
 
     def records(self) -> list[Record]:
         """Every record there is."""
-        return [_KINDS[kind].model_validate_json(row.body) for (kind, _), row in self.rows.items()]
+        return list(self.rows.values())
 
     def _revision(self, record: Record) -> int:
         row = self.rows.get((record.kind, record.key))
         return row.revision if row else 0
 
     def _keep(self, record: Record) -> None:
-        row = _Row(record.revision, record.model_dump_json())
-        self.rows[(record.kind, record.key)] = row
+        back = type(record).model_validate_json(record.model_dump_json())
+        self.rows[(record.kind, record.key)] = back
 
 
 def _due(record: Record) -> datetime | None:

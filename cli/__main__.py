@@ -1,0 +1,5 @@
+"""`python -m cli` is `sluice`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,191 @@
+"""What people ask of a stage: drops, runs on demand, approvals, a way back, an answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from bundles.code import BundleError, bundle, digest
+from cli.errors import BadInputError, NotFoundError, NothingToDoError, UnknownModelError
+from cli.home import Home
+from cli.upload import Progress, drop_id, gather, upload
+from events.catalog import RollbackRequested, TrainingRequested
+from events.words import Reason
+from functions.definition import DefinitionError, Deployed, read_definition
+from functions.drops import prefix_of
+from functions.ledger import (
+    DropRecord,
+    EndpointRecord,
+    RolloutRecord,
+    RunRecord,
+)
+from functions.registry import Approval, Version
+from functions.tracing import child_of
+
+
+def deployed(home: Home, model: str) -> Deployed:
+    """The model as the stage knows it; raises UnknownModelError."""
+    found = home.definitions.get(model)
+    if found is None:
+        raise UnknownModelError(
+            f"{home.where}, stage {home.stage}, knows no model {model!r};"
+            f" make models/{model}/model.toml and model.py and deploy"
+        )
+    return found
+
+
+def drop(home: Home, model: str, paths: list[Path], *, id_: str | None, progress: Progress) -> str:
+    """Upload a drop; its id."""
+    files = gather(paths)
+    chosen = drop_id(id_)
+    deployed(home, model)
+    upload(
+        home.connect("s3"),
+        bucket=home.outputs["DataBucket"],
+        prefix=prefix_of(model, chosen),
+        files=files,
+        progress=progress,
+    )
+    return chosen
+
+
+def holdout(home: Home, model: str, paths: list[Path], *, id_: str, progress: Progress) -> str:
+    """Upload a holdout; raises BadInputError when there is one of this id (it is frozen)."""
+    files = gather(paths)
+    deployed(home, model)
+    s3, bucket = home.connect("s3"), home.outputs["DataBucket"]
+    prefix = f"holdouts/{model}/{drop_id(id_)}/"
+    if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+        raise BadInputError(f"holdout {id_!r} of {model} is there and frozen; choose another id")
+    for file in files:
+        s3.upload_file(str(file.path), bucket, f"{prefix}{file.name}")
+        progress(file.name, file.size)
+    return id_
+
+
+def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> str:
+    """Ask for a run, perhaps with other code; the dataset's digest."""
+    wanted = _dataset(home, model, dataset)
+    uri = code = None
+    if folder is not None:
+        uri, code = _upload_code(home, model, folder)
+    else:
+        deployed(home, model)
+    home.bus.publish(
+        TrainingRequested(
+            model=model,
+            dataset=wanted,
+            code_uri=uri,
+            code=code,
+            cause="sluice train",
+            traceparent=child_of(None),
+        )
+    )
+    return wanted
+
+
+def _upload_code(home: Home, model: str, folder: Path) -> tuple[str, str]:
+    try:
+        read_definition(folder)
+        zipped = bundle(folder)
+    except (DefinitionError, BundleError) as error:
+        raise BadInputError(str(error)) from error
+    if folder.name != model:
+        raise BadInputError(f"--from {folder}: the folder must be named {model!r} like the model")
+    code = digest(zipped)
+    key = f"code/{model}/{code}.zip"
+    bucket = home.outputs["ArtifactBucket"]
+    home.connect("s3").put_object(Bucket=bucket, Key=key, Body=zipped)
+    return f"s3://{bucket}/{key}", code
+
+
+def _dataset(home: Home, model: str, wanted: str) -> str:
+    drops = [d for d in home.ledger.all(DropRecord) if d.model == model and d.dataset]
+    if wanted == "latest":
+        newest = max(drops, key=lambda d: d.first_seen, default=None)
+        if newest is None or newest.dataset is None:
+            raise NotFoundError(f"{model} has no accepted drop yet; `sluice drop {model} …` first")
+        return newest.dataset
+    for each in drops:
+        if wanted == each.drop or (each.dataset or "").startswith(wanted):
+            return each.dataset or ""
+    raise NotFoundError(f"{model} has no dataset or drop {wanted!r}; `sluice runs {model}` lists")
+
+
+def approve(home: Home, model: str, version: int) -> Version:
+    """Approve a version; the registry's event starts its rollout."""
+    found = home.registry.find(model, version)
+    if found is None:
+        raise NotFoundError(f"{model} has no version {version}; `sluice status` tells")
+    home.registry.decide(model, version, approval=Approval.APPROVED, reason="approved by a person")
+    return found
+
+
+def roll_back(home: Home, model: str, *, why: str) -> RolloutRecord:
+    """Ask for the traffic back from the rollout that holds the endpoint."""
+    endpoint = home.ledger.get(EndpointRecord, model)
+    held = endpoint.rollout if endpoint else None
+    rollout = home.ledger.get(RolloutRecord, held) if held else None
+    if rollout is None or rollout.ended:
+        raise NothingToDoError(
+            f"{model} has no rollout under way or under watch; approve an older version's"
+            " successor instead, or train again"
+        )
+    if rollout.champion is None:
+        raise NothingToDoError(
+            f"{rollout.rollout} is the first version: there is none to return to"
+        )
+    home.bus.publish(
+        RollbackRequested(
+            rollout=rollout.rollout,
+            model=model,
+            reason=Reason.ASKED_BY_PERSON,
+            message=why,
+        )
+    )
+    return rollout
+
+
+def invoke(home: Home, model: str, body: bytes) -> dict[str, Any]:
+    """One request; the answer with the variant and version that gave it."""
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise BadInputError(
+            f'the request is not JSON: {error}; write {{"instances": [[…]]}}'
+        ) from error
+    try:
+        answer = home.connect("sagemaker-runtime").invoke_endpoint(
+            EndpointName=home.names.endpoint(model), ContentType="application/json", Body=body
+        )
+    except ClientError as error:
+        raise BadInputError(f"{model}: {error.response['Error']['Message']}") from error
+    return {
+        "variant": answer.get("InvokedProductionVariant"),
+        "said": answer.get("CustomAttributes"),
+        "answer": json.loads(answer["Body"].read()),
+    }
+
+
+def sample(home: Home, model: str) -> bytes:
+    """A request that is known to be good: the golden probe of the champion's dataset."""
+    endpoint = home.ledger.get(EndpointRecord, model)
+    if endpoint is None or endpoint.champion is None:
+        raise NotFoundError(f"{model} has no champion yet")
+    folder = home.places.dataset(model, endpoint.champion.dataset)
+    probe = home.objects.read_json(f"{folder}/probe.json")
+    return json.dumps(probe).encode()
+
+
+def find(home: Home, id_: str) -> DropRecord | RunRecord | RolloutRecord:
+    """A drop (`model/drop`), a run, or a rollout; raises NotFoundError."""
+    if "/" in id_:
+        found: DropRecord | RunRecord | RolloutRecord | None = home.ledger.get(
+            DropRecord, id_.replace("/", "#", 1)
+        )
+    else:
+        found = home.ledger.get(RunRecord, id_) or home.ledger.get(RolloutRecord, id_)
+    if found is None:
+        raise NotFoundError(f"no drop (model/drop), run or rollout {id_!r}; `sluice runs` lists")
+    return found

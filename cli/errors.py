@@ -1,0 +1,73 @@
+"""Everything the command refuses, as one line: a stable code, what, where, and what to do.
+
+CliError
+├── ToolMissingError      TOOL_MISSING       a program the command needs is not installed
+├── PortBusyError         PORT_BUSY          somebody else listens there
+├── NotUpError            NOT_UP             no embedded AWS runs and no account was named
+├── CredentialsError      NO_CREDENTIALS     an account was asked for without a way in
+├── NotDeployedError      NOT_DEPLOYED       the stage has no stack there
+├── UnreachableError      UNREACHABLE        AWS does not answer
+├── UnknownModelError     UNKNOWN_MODEL      the stage does not know the model
+├── BadInputError         BAD_INPUT          a file, an id or an option cannot be used
+├── NotFoundError         NOT_FOUND          no such run, drop, rollout or version
+├── NothingToDoError      NOTHING_TO_DO      there is no rollout to give back
+├── DeployError           DEPLOY_FAILED      CDK could not synthesize or deploy
+└── TimedOutError         TIMED_OUT          what was waited for did not come
+"""
+
+
+class CliError(Exception):
+    """A refusal: one line, exit status 2."""
+
+    code = "REFUSED"
+
+    def __str__(self) -> str:
+        return f"{self.code}: {' '.join(str(arg) for arg in self.args)}"
+
+
+class ToolMissingError(CliError):
+    code = "TOOL_MISSING"
+
+
+class PortBusyError(CliError):
+    code = "PORT_BUSY"
+
+
+class NotUpError(CliError):
+    code = "NOT_UP"
+
+
+class CredentialsError(CliError):
+    code = "NO_CREDENTIALS"
+
+
+class NotDeployedError(CliError):
+    code = "NOT_DEPLOYED"
+
+
+class UnreachableError(CliError):
+    code = "UNREACHABLE"
+
+
+class UnknownModelError(CliError):
+    code = "UNKNOWN_MODEL"
+
+
+class BadInputError(CliError):
+    code = "BAD_INPUT"
+
+
+class NotFoundError(CliError):
+    code = "NOT_FOUND"
+
+
+class NothingToDoError(CliError):
+    code = "NOTHING_TO_DO"
+
+
+class DeployError(CliError):
+    code = "DEPLOY_FAILED"
+
+
+class TimedOutError(CliError):
+    code = "TIMED_OUT"

@@ -1,0 +1,91 @@
+"""What people see: records as JSON or as a few readable lines."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from functions.ledger import DropRecord, Evidence, RolloutRecord, RunRecord
+
+_COLOURS = {
+    "accepted": "green",
+    "approved": "green",
+    "completed": "green",
+    "watching": "green",
+    "rejected": "red",
+    "expired": "red",
+    "failed": "red",
+    "aborted": "red",
+    "held": "yellow",
+    "parked": "yellow",
+}
+
+
+def as_json(value: object) -> str:
+    """Any record, or list of them, as JSON."""
+    return json.dumps(value, default=_plain, indent=2)
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude={"outbox", "traceparent"})
+    return str(value)
+
+
+def state(word: str) -> str:
+    """A state in its colour."""
+    colour = _COLOURS.get(word, "cyan")
+    return f"[{colour}]{word}[/]"
+
+
+def drop_line(drop: DropRecord) -> str:
+    why = f" {drop.reason}: {drop.message}" if drop.reason else ""
+    rows = f" {drop.rows} rows" if drop.rows else ""
+    return f"drop {drop.model}/{drop.drop} {state(drop.state)}{rows}{why}"
+
+
+def run_line(run: RunRecord) -> str:
+    version = f" as version {run.version}" if run.version else ""
+    reason = f" {run.reason}:" if run.reason else ""
+    return f"run {run.run} {state(run.state)}{version}{reason} {run.message}".rstrip()
+
+
+def rollout_line(rollout: RolloutRecord) -> str:
+    reason = f" {rollout.reason}:" if rollout.reason else ""
+    return (
+        f"rollout {rollout.rollout} {state(rollout.state)} {rollout.weight} %"
+        f"{reason} {rollout.message}"
+    ).rstrip()
+
+
+def runs_table(runs: Iterable[RunRecord]) -> Table:
+    table = Table("run", "model", "state", "version", "cause", "started", "said", box=None)
+    for run in sorted(runs, key=lambda r: r.started_at, reverse=True):
+        table.add_row(
+            run.run,
+            run.model,
+            state(run.state),
+            str(run.version or ""),
+            run.cause,
+            f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+            (f"{run.reason}: " if run.reason else "") + run.message[:80],
+        )
+    return table
+
+
+def timeline(history: Sequence[Evidence]) -> Table:
+    table = Table("when", "who", "what", box=None)
+    for line in history:
+        table.add_row(f"{line.at:%H:%M:%S.%f}"[:-3], line.by, line.text)
+    return table
+
+
+def fields(console: Console, told: Mapping[str, object]) -> None:
+    """A record's fields, one per line."""
+    width = max(len(name) for name in told)
+    for name, value in told.items():
+        if value not in (None, "", [], {}):
+            console.print(f"[bold]{name:<{width}}[/]  {value}", highlight=False)

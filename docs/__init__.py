@@ -1,0 +1,1 @@
+"""Pages for people; four of them are written by code from code."""

@@ -1,0 +1,85 @@
+"""The page of `model.toml`: every section and key, its type, its default and its bounds."""
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from docs.source import notes, summary
+from docs.words import annotation, bounds, kind, table
+from functions import definition
+from functions.definition import Definition
+
+_HEAD = """\
+# model.toml
+
+What a user writes beside `model.py`, in `models/<name>/`. Every key is checked; an unknown one is
+refused with the nearest known name. Durations are written `"250ms"`, `"90s"`, `"10m"`, `"2h"` or
+`"1d"`; a bare number is seconds. A model's name is its folder's: at most 24 of `a-z`, `0-9` and
+`-`, starting with a letter.
+
+The smallest that works:
+
+```toml
+[data]
+features = ["pixel_*"]
+```
+"""
+
+
+def definition_page() -> str:
+    """docs/model-toml.md."""
+    sections = [_section(field.annotation) for field in Definition.model_fields.values()]
+    return "\n".join([_HEAD, *sections]).rstrip() + "\n"
+
+
+def _section(section: object) -> str:
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        raise TypeError(f"functions/definition.py: {section!r} is no section; make it a Section")
+    name, _, purpose = summary(section).partition(": ")
+    rows = [_key(section, key, field) for key, field in section.model_fields.items()]
+    lines = table(("key", "type", "default", "notes"), rows)
+    return "\n".join([f"## {name}\n", f"{purpose[:1].upper()}{purpose[1:]}\n", *lines, ""])
+
+
+def _key(section: type[BaseModel], key: str, field: FieldInfo) -> tuple[str, ...]:
+    written = annotation(section, key)
+    said = notes(definition).get((section.__name__, key), "")
+    limits = bounds(field) if not _named(kind(written)) else ""
+    return (
+        f"`{key}`",
+        ", ".join(part for part in (kind(written), limits) if part),
+        "required"
+        if field.is_required()
+        else f"`{_toml(field.get_default(call_default_factory=True), kind(written))}`",
+        said,
+    )
+
+
+def _named(said: str) -> bool:
+    """Whether the type's name tells its bounds already."""
+    return said.startswith(("duration", "share"))
+
+
+def _toml(value: object, said: str) -> str:
+    """A value as it is written in TOML."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case None:
+            return "none"
+        case tuple() | list():
+            return f"[{', '.join(_toml(one, '') for one in value)}]"
+        case dict():
+            return "{}" if not value else str(value)
+        case float() | int() if said == "duration":
+            return f'"{_duration(float(value))}"'
+        case _:
+            return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds * 1000:g}ms"

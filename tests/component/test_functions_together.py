@@ -1,0 +1,513 @@
+"""All functions in one process, joined by the routes alone: drop, champion, challenger, return."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from events.catalog import RolloutAborted, RolloutAdvanced
+from events.words import Reason
+from functions.endpoint import NO_TRAFFIC
+from functions.jobs import JobStatus
+from functions.ledger import DropState, RolloutState, RunState
+from functions.registry import Approval
+from tests.builders import MODEL, NAMES, traffic
+from tests.fakes.stage import SWEEP_EVERY, Stage, asks_back
+
+BAKE = timedelta(minutes=10)
+
+
+def a_stage_with_a_champion(**sections: Any) -> Stage:
+    """Version 1 serves, its watch is over, nothing is open."""
+    stage = Stage(**sections)
+    stage.drop("monday")
+    stage.rest()
+    assert stage.serving == {1: 100}
+    stage.bus.said.clear()
+    return stage
+
+
+def a_stage_with_a_challenger(**sections: Any) -> Stage:
+    """Version 2 has its first share of traffic."""
+    stage = a_stage_with_a_champion(**sections)
+    stage.accuracy = {"tuesday": 0.97}
+    stage.drop("tuesday")
+    stage.settle()
+    assert stage.serving == {1: 95, 2: 5}
+    return stage
+
+
+def weights(stage: Stage) -> list[int]:
+    return [event.weight for event in stage.bus.said if isinstance(event, RolloutAdvanced)]
+
+
+def test_a_first_drop_becomes_the_champion() -> None:
+    stage = Stage()
+
+    stage.drop("monday")
+    stage.settle()
+
+    assert (stage.champion, stage.serving) == (1, {1: 100})
+    assert stage.drop_of("monday").state is DropState.ACCEPTED
+    assert stage.run_of("monday").state is RunState.APPROVED
+    assert stage.bus.names() == [
+        "DatasetReady",
+        "TrainingStarted",
+        "EvaluationStarted",
+        "CandidateApproved",
+        "RolloutStarted",
+        "RolloutCompleted",
+    ]
+
+
+def test_a_better_second_drop_takes_over_step_by_step() -> None:
+    stage = a_stage_with_a_challenger()
+
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (2, {2: 100})
+    assert weights(stage) == [5, 50, 100]
+    assert stage.rollout_of(2).state is RolloutState.COMPLETED
+    assert stage.endpoint.previous is None
+    assert stage.endpoint.rollout is None
+
+
+def test_each_share_of_traffic_bakes_as_long_as_it_was_told() -> None:
+    stage = a_stage_with_a_challenger()
+    began = stage.now
+
+    stage.elapse(BAKE - SWEEP_EVERY)
+    before = stage.serving
+    stage.elapse(SWEEP_EVERY)
+
+    assert (before, stage.serving) == ({1: 95, 2: 5}, {1: 50, 2: 50})
+    assert stage.now == began + BAKE
+
+
+def test_a_worse_candidate_never_reaches_the_endpoint() -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.80}
+
+    stage.drop("tuesday")
+    stage.rest()
+
+    run = stage.run_of("tuesday")
+    assert (run.state, run.reason) == (RunState.REJECTED, Reason.WORSE_THAN_CHAMPION)
+    assert stage.registry.versions[(MODEL, 2)].approval is Approval.REJECTED
+    assert (stage.champion, stage.serving, stage.endpoints.updates) == (1, {1: 100}, 1)
+
+
+@pytest.mark.parametrize("steps_done", [0, 1, 2])
+def test_an_alarm_gives_the_champion_everything_at_once(steps_done: int) -> None:
+    stage = a_stage_with_a_challenger()
+    stage.elapse(BAKE * steps_done)
+
+    stage.alarm("green")
+    stage.settle()
+
+    assert (stage.champion, stage.serving) == (1, {1: 100})
+    assert stage.rollout_of(2).state is RolloutState.ABORTED
+    assert stage.registry.versions[(MODEL, 2)].approval is Approval.REJECTED
+    stage.rest()
+    assert stage.serving == {1: 100}
+
+
+def test_an_alarm_under_watch_brings_the_old_champion_back() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.elapse(BAKE * 3)
+    assert stage.champion == 2
+
+    stage.alarm("green")
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (1, {1: 100})
+
+
+def test_an_alarm_after_the_watch_changes_nothing() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.rest()
+
+    stage.alarm("green")
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (2, {2: 100})
+
+
+def test_a_person_who_asks_gets_the_champion_back() -> None:
+    stage = a_stage_with_a_challenger()
+
+    stage.bus.publish(asks_back(stage, 2))
+    stage.rest()
+
+    (aborted,) = (event for event in stage.bus.said if isinstance(event, RolloutAborted))
+    assert (aborted.reason, aborted.champion) == (Reason.ASKED_BY_PERSON, 1)
+    assert aborted.message == "a person asked; read back at 100 % and answered by version 1"
+    assert stage.serving == {1: 100}
+
+
+def test_a_failing_challenger_is_taken_back_by_its_own_numbers() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.traffic.of["green"] = traffic(100, errors=40)
+
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (1, {1: 100})
+    assert stage.rollout_of(2).reason is Reason.TOO_MANY_ERRORS
+
+
+def test_a_challenger_without_requests_is_held_for_ever() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.traffic.everywhere = NO_TRAFFIC
+
+    stage.elapse(timedelta(hours=8))
+
+    assert stage.serving == {1: 95, 2: 5}
+    assert stage.rollout_of(2).message == "no data yet"
+
+
+def test_a_challenger_that_does_not_answer_the_probe_gets_no_traffic() -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.97}
+    stage.endpoints.broken = {2}
+
+    stage.drop("tuesday")
+    stage.rest()
+
+    assert stage.rollout_of(2).reason is Reason.PROBE_FAILED
+    assert all(2 not in s or not s[2] for s in stage.endpoints.endpoints[MODEL].history)
+
+
+def test_a_first_version_that_does_not_answer_the_probe_ends_its_rollout() -> None:
+    stage = Stage()
+    stage.endpoints.broken = {1}
+
+    stage.drop("monday")
+    stage.rest()
+
+    assert stage.rollout_of(1).state is RolloutState.ABORTED
+    assert (stage.champion, stage.endpoint.rollout) == (None, None)
+
+
+def test_after_a_failed_first_version_the_second_may_try() -> None:
+    stage = Stage()
+    stage.endpoints.broken = {1}
+    stage.drop("monday")
+    stage.rest()
+
+    stage.drop("tuesday")
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (2, {2: 100})
+
+
+@pytest.mark.parametrize("failure", ["", "capacity"])
+def test_a_silent_return_of_sagemakers_is_noticed(failure: str) -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.97}
+    stage.drop("tuesday")
+    stage.settle(until=lambda: stage.endpoints.endpoints[MODEL].then is not None)
+    while stage.bus.queue:
+        stage.deliver(stage.bus.queue.popleft())
+
+    stage.endpoints.give_up(MODEL, failure)
+    stage.rest()
+
+    assert stage.rollout_of(2).reason is Reason.NOT_DEPLOYED
+    assert (stage.champion, stage.serving) == (1, {1: 100})
+
+
+def test_a_deployment_that_aws_refuses_for_good_ends_its_rollout() -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.97}
+    stage.endpoints.refuses = "the image does not exist"
+
+    stage.drop("tuesday")
+    stage.rest()
+
+    assert stage.rollout_of(2).state is RolloutState.ABORTED
+    assert stage.serving == {1: 100}
+
+
+def test_without_room_a_rollout_waits_until_there_is_some() -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.97}
+    stage.endpoints.full = True
+    stage.drop("tuesday")
+    stage.elapse(timedelta(hours=1))
+    assert stage.rollout_of(2).state is RolloutState.PROVISIONING
+
+    stage.endpoints.full = False
+    stage.rest()
+
+    assert stage.serving == {2: 100}
+
+
+def test_without_room_a_run_is_parked_until_there_is_some() -> None:
+    stage = Stage()
+    stage.jobs.full = True
+    stage.drop("monday")
+    stage.elapse(timedelta(hours=1))
+    assert stage.run_of("monday").state is RunState.PARKED
+
+    stage.jobs.full = False
+    stage.rest()
+
+    assert stage.serving == {1: 100}
+
+
+@pytest.mark.parametrize("jobs_before_refusal", [0, 1])
+def test_a_job_that_aws_refuses_for_good_ends_its_run(jobs_before_refusal: int) -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: len(stage.jobs.views) == jobs_before_refusal)
+    stage.jobs.refuses = "the role cannot be assumed"
+
+    stage.rest()
+
+    run = stage.run_of("monday")
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.JOB_REFUSED)
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.STOPPED])
+@pytest.mark.parametrize("jobs_before", [1, 2])
+def test_a_job_that_fails_ends_its_run(status: JobStatus, jobs_before: int) -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: len(stage.jobs.views) == jobs_before)
+    stage.jobs.end(stage.jobs.running()[0], status, "LOSS_NAN")
+
+    stage.rest()
+
+    run = stage.run_of("monday")
+    assert run.state is RunState.FAILED
+    assert "LOSS_NAN" in run.message
+    assert stage.registry.versions == {}
+
+
+def test_a_training_job_that_somebody_deleted_ends_its_run() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: len(stage.jobs.views) == 1)
+    while stage.bus.queue:
+        stage.deliver(stage.bus.queue.popleft())
+    stage.jobs.views.clear()
+
+    stage.rest()
+
+    assert stage.run_of("monday").reason is Reason.JOB_STOPPED
+
+
+def test_a_careful_model_waits_for_a_person() -> None:
+    stage = Stage(gates={"approval": "human"})
+    stage.drop("monday")
+    stage.rest()
+    assert (stage.run_of("monday").state, stage.endpoints.updates) == (RunState.HELD, 0)
+
+    stage.registry.decide(MODEL, 1, approval=Approval.APPROVED, reason="looks good")
+    stage.rest()
+
+    assert (stage.run_of("monday").state, stage.serving) == (RunState.APPROVED, {1: 100})
+
+
+def test_a_person_may_say_no() -> None:
+    stage = Stage(gates={"approval": "human"})
+    stage.drop("monday")
+    stage.rest()
+
+    stage.registry.decide(MODEL, 1, approval=Approval.REJECTED, reason="no")
+    stage.rest()
+
+    assert (stage.run_of("monday").state, stage.endpoints.updates) == (RunState.HELD, 0)
+
+
+def test_of_three_drops_at_once_the_newest_wins_and_each_was_judged_beside_its_champion() -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.97, "wednesday": 0.98, "thursday": 0.99}
+
+    for drop in ("tuesday", "wednesday", "thursday"):
+        stage.drop(drop)
+    stage.rest()
+
+    newest = stage.run_of("thursday")
+    assert stage.champion == newest.version == 4
+    assert newest.against in {2, 3}
+    assert stage.endpoints.updates <= 3
+
+
+def test_a_version_that_waited_is_judged_again_beside_the_new_champion() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.accuracy["wednesday"] = 0.965
+    stage.drop("wednesday")
+    stage.settle()
+    assert (stage.endpoint.waiting, stage.run_of("wednesday").against) == (3, 1)
+
+    stage.rest()
+
+    run = stage.run_of("wednesday")
+    assert (run.state, run.against, run.evaluations) == (RunState.REJECTED, 2, 2)
+    assert stage.registry.versions[(MODEL, 3)].approval is Approval.REJECTED
+    assert (stage.champion, stage.serving) == (2, {2: 100})
+
+
+def test_a_version_that_waited_and_is_better_still_is_rolled_out_next() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.accuracy["wednesday"] = 0.99
+    stage.drop("wednesday")
+    stage.rest()
+
+    assert (stage.champion, stage.run_of("wednesday").against) == (3, 2)
+
+
+def test_a_version_that_waited_takes_its_turn_after_a_rollback() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.accuracy["wednesday"] = 0.98
+    stage.drop("wednesday")
+    stage.settle()
+
+    stage.alarm("green")
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (3, {3: 100})
+
+
+def test_the_same_data_dropped_twice_is_one_run() -> None:
+    stage = a_stage_with_a_champion()
+
+    stage.upload("again", {"part-0.parquet": b"monday part-0.parquet", "_SUCCESS": b""})
+    stage.rest()
+
+    assert len(stage.jobs.trainings) == 1
+    assert stage.drop_of("again").dataset == stage.drop_of("monday").dataset
+
+
+def test_a_drop_that_nobody_finishes_expires() -> None:
+    stage = Stage()
+
+    stage.upload("monday", {"part-0.parquet": b"rows"})
+    stage.rest()
+
+    drop = stage.drop_of("monday")
+    assert (drop.state, drop.reason) == (DropState.EXPIRED, Reason.INCOMPLETE)
+    assert stage.jobs.views == {}
+
+
+def test_a_drop_under_a_name_that_may_not_be_is_refused_and_harms_nobody() -> None:
+    stage = Stage()
+
+    stage.upload("two words", {"part-0.parquet": b"rows", "_SUCCESS": b""})
+    stage.upload("monday", {"part-0.parquet": b"rows", "_SUCCESS": b""}, model="DIGITS")
+    stage.rest()
+    stage.drop("monday")
+    stage.rest()
+
+    assert stage.drop_of("two words").reason is Reason.BAD_PATH
+    assert stage.serving == {1: 100}
+
+
+def test_everything_arrives_when_awss_events_are_all_lost() -> None:
+    stage = Stage()
+    stage.lose_aws_events()
+    stage.timers = False
+    stage.accuracy = {"tuesday": 0.97, "wednesday": 0.5}
+
+    for drop in ("monday", "tuesday", "wednesday"):
+        stage.drop(drop)
+        stage.rest()
+
+    assert (stage.champion, stage.serving) == (2, {2: 100})
+    assert stage.run_of("wednesday").state is RunState.REJECTED
+    assert stage.open() == []
+
+
+def test_a_consistent_world_is_left_alone_by_the_sweep() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.rest()
+    before = stage.ledger.writes
+
+    for _ in range(20):
+        stage.now += SWEEP_EVERY
+        stage.sweep()
+
+    assert stage.ledger.writes == before
+
+
+def test_at_no_time_is_traffic_lost_or_given_to_two_challengers() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.accuracy["wednesday"] = 0.99
+    stage.drop("wednesday")
+    stage.elapse(BAKE * 2)
+    stage.alarm("green")
+    stage.rest()
+
+    for shares in stage.endpoints.endpoints[MODEL].history:
+        assert sum(shares.values()) == 100
+        assert len(shares) <= 2
+
+
+def test_a_weight_change_that_comes_after_the_rollback_is_taken_back() -> None:
+    """A step wrote its intent, an alarm returned the traffic, then the step's call arrived."""
+    stage = a_stage_with_a_challenger()
+    stage.alarm("green")
+    stage.settle()
+    assert stage.rollout_of(2).state is RolloutState.ABORTED
+
+    stage.endpoints.shift(MODEL, {"blue": 50, "green": 50})
+    stage.settle()
+    assert stage.serving == {1: 50, 2: 50}
+    stage.elapse(SWEEP_EVERY)
+
+    assert stage.serving == {1: 100}
+    stage.rest()
+
+
+def test_a_rollback_is_verified_before_it_is_said() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.endpoints.broken = {1}
+    stage.alarm("green")
+
+    stage.settle()
+    during = stage.rollout_of(2).state
+    stage.endpoints.broken = set()
+    stage.rest()
+
+    assert during is RolloutState.ROLLING_BACK
+    assert stage.rollout_of(2).state is RolloutState.ABORTED
+    assert stage.bus.names().count("RolloutAborted") == 1
+
+
+def test_a_version_that_somebody_deleted_does_not_stop_a_rollback() -> None:
+    stage = a_stage_with_a_challenger()
+    del stage.registry.versions[(MODEL, 2)]
+
+    stage.alarm("green")
+    stage.rest()
+
+    assert stage.serving == {1: 100}
+
+
+def test_a_version_that_is_gone_is_not_asked_for_for_ever() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.accuracy["wednesday"] = 0.99
+    stage.drop("wednesday")
+    stage.settle()
+    waited = stage.endpoint.waiting
+    del stage.registry.versions[(MODEL, 3)]
+
+    stage.rest()
+
+    assert (waited, stage.endpoint.waiting, stage.champion) == (3, None, 2)
+
+
+def test_evidence_tells_the_story_of_a_rollout() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.rest()
+
+    history = stage.ledger.history("ROLLOUT", NAMES.deployed_model(MODEL, 2))
+
+    assert [(note.by, note.text.split(":")[0]) for note in history] == [
+        ("start_rollout", "version 2 challenges version 1"),
+        ("step_rollout", "5 %"),
+        ("step_rollout", "50 %"),
+        ("step_rollout", "100 %"),
+        ("step_rollout", "promoted"),
+    ]

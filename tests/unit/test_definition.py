@@ -1,0 +1,173 @@
+"""A `model.toml` is checked key by key, and whoever errs is told what to write."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.definition import (
+    Definition,
+    DefinitionError,
+    Deployed,
+    definition_from,
+    read_definition,
+    seconds,
+)
+from tests.builders import a_definition, a_deployed
+
+DIGITS = Path(__file__).parents[2] / "models" / "digits"
+SMALLEST = {"data": {"features": ["*"]}}
+
+
+def refusal(**sections: Any) -> str:
+    with pytest.raises(DefinitionError) as caught:
+        definition_from(SMALLEST | sections, where="model.toml")
+    return str(caught.value)
+
+
+def test_a_file_of_three_lines_is_a_whole_definition() -> None:
+    definition = definition_from(SMALLEST, where="model.toml")
+
+    assert definition.rollout.steps == (5, 25, 50, 100)
+    assert definition.gates.approval == "auto"
+    assert definition.training.spot
+
+
+def test_the_example_in_the_repository_is_read() -> None:
+    definition = read_definition(DIGITS)
+
+    assert definition.data.classes == 10
+    assert definition.data.range == {"pixel_*": (0, 16)}
+    assert definition.evaluation.metric in definition.gates.min
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        (
+            {"rollot": {}},
+            "model.toml: [rollot]: unknown key 'rollot'; did you mean 'rollout'?",
+        ),
+        (
+            {"rollout": {"stepps": [100]}},
+            "model.toml: [rollout.stepps]: unknown key 'stepps'; did you mean 'steps'?",
+        ),
+        (
+            {"watch": {"zzz": 1}},
+            "model.toml: [watch.zzz]: unknown key 'zzz'; known here: keep_warm",
+        ),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest_known(
+    sections: dict[str, Any], said: str
+) -> None:
+    assert refusal(**sections) == said
+
+
+@pytest.mark.parametrize(
+    ("sections", "where"),
+    [
+        ({"rollout": {"steps": []}}, "[rollout]: "),
+        ({"rollout": {"steps": [5, 50]}}, "[rollout]: "),
+        ({"rollout": {"steps": [50, 5, 100]}}, "[rollout]: "),
+        ({"rollout": {"steps": [0, 100]}}, "[rollout]: "),
+        ({"rollout": {"steps": [100, 100]}}, "[rollout]: "),
+        ({"rollout": {"bake": "soon"}}, "'soon' is not a duration"),
+        ({"rollout": {"bake": "0s"}}, "[rollout.bake]: "),
+        ({"rollout": {"bake": float("inf")}}, "[rollout.bake]: "),
+        ({"rollout": {"bake": float("nan")}}, "[rollout.bake]: "),
+        ({"watch": {"keep_warm": "9999999d"}}, "[watch.keep_warm]: "),
+        ({"rollout": {"max_errors": 1.5}}, "[rollout.max_errors]: "),
+        ({"rollout": {"min_requests": 0}}, "[rollout.min_requests]: "),
+        ({"training": {"instances": []}}, "[training.instances]: "),
+        ({"serving": {"instances": []}}, "[serving.instances]: "),
+        ({"gates": {"approval": "anybody"}}, "[gates.approval]: "),
+        ({"gates": {"max_drop": -0.1}}, "[gates.max_drop]: "),
+        ({"evaluation": {"holdout": "../v1"}}, "[evaluation.holdout]: "),
+        ({"data": {"features": []}}, "[data.features]: "),
+        ({"data": {"features": ["*"], "classes": 1}}, "[data.classes]: "),
+        ({"data": {"features": ["*"], "range": {"*": [1]}}}, "[data.range.*"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_where_it_stands(
+    sections: dict[str, Any], where: str
+) -> None:
+    assert where in refusal(**sections)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400), ("50ms", 0.05), ("1.5h", 5400)],
+)
+def test_a_duration_is_written_as_people_say_it(text: str, value: float) -> None:
+    assert seconds(text) == pytest.approx(value)
+    assert seconds(value) == value
+
+
+def test_a_folder_without_a_model_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "digits").mkdir()
+
+    with pytest.raises(DefinitionError, match=r"model\.toml: no such file"):
+        read_definition(tmp_path / "digits")
+
+
+@pytest.mark.parametrize("text", [b"[data", b"\xff\xfe"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: bytes) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "model.toml").write_bytes(text)
+
+    with pytest.raises(DefinitionError, match="not valid TOML"):
+        read_definition(folder)
+
+
+@pytest.mark.parametrize("name", ["Digits", "a_b", "1st", "a" * 25])
+def test_a_folder_that_may_not_name_a_model_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DefinitionError, match="is no model name"):
+        read_definition(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("sections", "same"),
+    [
+        ({"rollout": {"steps": [100]}}, True),
+        ({"gates": {"max_drop": 0.5}}, True),
+        ({"serving": {"max_batch": 1}}, True),
+        ({"watch": {"keep_warm": "1s"}}, True),
+        ({"data": {"features": ["other"]}}, False),
+        ({"training": {"max_runtime": "2h"}}, False),
+        ({"evaluation": {"metric": "f1"}}, False),
+    ],
+)
+def test_only_what_shapes_a_candidate_counts_for_its_identity(
+    sections: dict[str, Any], *, same: bool
+) -> None:
+    assert (a_definition(**sections).digest == a_definition().digest) is same
+
+
+def test_durations_that_are_the_same_time_are_the_same_definition() -> None:
+    minutes = a_definition(training={"max_runtime": "60m"})
+    hour = a_definition(training={"max_runtime": "1h"})
+
+    assert minutes.digest == hour.digest
+
+
+@given(st.lists(st.integers(-5, 120), max_size=6))
+def test_steps_that_are_accepted_rise_from_one_to_a_hundred(steps: list[int]) -> None:
+    try:
+        accepted = definition_from(SMALLEST | {"rollout": {"steps": steps}}, where="t")
+    except DefinitionError:
+        assert not (steps and steps == sorted(set(steps)) and steps[0] >= 1 and steps[-1] == 100)
+    else:
+        assert list(accepted.rollout.steps) == sorted(set(steps))
+        assert steps[0] >= 1
+        assert steps[-1] == 100
+
+
+def test_a_deployed_model_survives_its_parameter() -> None:
+    deployed = a_deployed()
+
+    assert Deployed.model_validate_json(deployed.model_dump_json()) == deployed
+    assert isinstance(deployed.definition, Definition)

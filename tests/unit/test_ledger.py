@@ -1,0 +1,169 @@
+"""Records only move forward, carry what is to be said, and survive being written down."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.catalog import DropOverdue, RolloutCompleted, VersionApproved
+from functions.ledger import (
+    RECORDS,
+    DropState,
+    LedgerError,
+    Record,
+    RolloutState,
+    RunState,
+    Saying,
+)
+from functions.tracing import trace_id
+from tests.builders import (
+    A_MINUTE_LATER,
+    TRACE,
+    a_champion,
+    a_drop,
+    a_rollout,
+    a_run,
+    an_endpoint,
+)
+
+ALLOWED = {
+    DropState.RECEIVING: {"accepted", "rejected", "expired"},
+    RunState.STARTING: {"parked", "training", "failed"},
+    RunState.PARKED: {"starting", "training", "failed"},
+    RunState.TRAINING: {"evaluating", "failed"},
+    RunState.EVALUATING: {"training", "approved", "held", "rejected", "failed"},
+    RunState.APPROVED: {"training"},
+    RunState.HELD: {"approved", "rejected"},
+    RolloutState.PROVISIONING: {"shifting", "watching", "rolling_back", "aborted"},
+    RolloutState.SHIFTING: {"watching", "rolling_back"},
+    RolloutState.WATCHING: {"completed", "rolling_back"},
+    RolloutState.ROLLING_BACK: {"aborted"},
+}
+"""The graph, written a second time: changing it must hurt a little."""
+
+
+def moved(record: Record, state: str) -> Record:
+    return record.changed(state=state)
+
+
+@pytest.mark.parametrize("before", DropState)
+@pytest.mark.parametrize("after", DropState)
+def test_a_drop_only_moves_forward(before: DropState, after: DropState) -> None:
+    assert can(a_drop(state=before), after) == (
+        after == before or after in ALLOWED.get(before, set())
+    )
+
+
+@pytest.mark.parametrize("before", RunState)
+@pytest.mark.parametrize("after", RunState)
+def test_a_run_only_moves_forward(before: RunState, after: RunState) -> None:
+    assert can(a_run(state=before), after) == (
+        after == before or after in ALLOWED.get(before, set())
+    )
+
+
+@pytest.mark.parametrize("before", RolloutState)
+@pytest.mark.parametrize("after", RolloutState)
+def test_a_rollout_only_moves_forward(before: RolloutState, after: RolloutState) -> None:
+    assert can(a_rollout(state=before), after) == (
+        after == before or after in ALLOWED.get(before, set())
+    )
+
+
+def can(record: Record, state: str) -> bool:
+    try:
+        moved(record, state)
+    except LedgerError:
+        return False
+    return True
+
+
+def test_a_step_backwards_says_what_and_from_where() -> None:
+    with pytest.raises(LedgerError, match=r"^drop digits/monday: accepted cannot become receiv"):
+        moved(a_drop(state=DropState.ACCEPTED), DropState.RECEIVING)
+
+
+@given(walk=st.lists(st.sampled_from(RolloutState), max_size=12))
+def test_no_walk_through_a_rollout_ever_returns(walk: list[RolloutState]) -> None:
+    record: Record = a_rollout(state=RolloutState.PROVISIONING)
+    visited = [RolloutState.PROVISIONING]
+
+    for state in walk:
+        if can(record, state):
+            record = moved(record, state)
+            visited.append(state)
+
+    left = [a for a, b in pairwise(visited) if a != b]
+    assert len(left) == len(set(left))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        a_drop(),
+        a_run(numbers={"accuracy": 0.9}),
+        an_endpoint(champion=a_champion(), waiting=3),
+        a_rollout(due_at=A_MINUTE_LATER).saying(
+            RolloutCompleted(rollout="r", model="digits", version=2, message="good")
+        ),
+    ],
+)
+def test_a_record_survives_being_written_down(record: Record) -> None:
+    assert type(record).model_validate_json(record.model_dump_json()) == record
+
+
+def test_every_kind_has_its_own_name_and_key() -> None:
+    keys = [a_drop().key, a_run().key, an_endpoint().key, a_rollout().key]
+
+    assert [kind.kind for kind in RECORDS] == ["DROP", "RUN", "ENDPOINT", "ROLLOUT"]
+    assert keys == ["digits#monday", "0123456789ab", "digits", "sluice-dev-digits-v2"]
+
+
+def test_a_record_of_no_kind_has_no_key() -> None:
+    with pytest.raises(NotImplementedError):
+        _ = Record().key
+
+
+def test_a_record_of_no_state_follows_any() -> None:
+    assert an_endpoint().changed(waiting=3) == an_endpoint(waiting=3)
+
+
+def test_a_change_is_checked_like_any_record() -> None:
+    with pytest.raises(ValueError, match="waiting"):
+        an_endpoint().changed(waiting="soon")
+    with pytest.raises(ValueError, match="wating"):
+        an_endpoint().changed(wating=3)
+
+
+def test_what_is_to_be_said_is_kept_in_order_with_its_trace() -> None:
+    first = VersionApproved(model="digits", version=2)
+    second = DropOverdue(model="digits", drop="monday")
+
+    record = an_endpoint(traceparent=TRACE).saying(first).saying(second)
+
+    said = [saying.event() for saying in record.outbox]
+    assert [e.model_copy(update={"traceparent": None}) for e in said] == [first, second]
+    assert {trace_id(e.traceparent or "") for e in said} == {trace_id(TRACE)}
+    assert TRACE not in {e.traceparent for e in said}
+
+
+def test_a_record_without_a_trace_starts_one() -> None:
+    said = an_endpoint().saying(VersionApproved(model="digits", version=2)).outbox[0].event()
+
+    assert said.traceparent is not None
+
+
+def test_an_event_that_nobody_knows_any_more_is_not_said() -> None:
+    with pytest.raises(KeyError):
+        Saying(name="Forgotten", detail="{}").event()
+
+
+def test_a_rollout_is_over_when_completed_or_aborted() -> None:
+    over = {state for state in RolloutState if a_rollout(state=state).ended}
+
+    assert over == {RolloutState.COMPLETED, RolloutState.ABORTED}
+
+
+def test_a_drop_is_settled_when_it_is_not_receiving() -> None:
+    assert {s for s in DropState if not a_drop(state=s).settled} == {DropState.RECEIVING}

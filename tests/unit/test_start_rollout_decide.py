@@ -1,0 +1,207 @@
+"""One rollout at a time per endpoint; of what is approved meanwhile the newest waits."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.endpoint import Placement
+from functions.ledger import RolloutState, RunState
+from functions.registry import Approval
+from functions.start_rollout.decide import (
+    Begin,
+    Case,
+    Ignore,
+    Queue,
+    Rejudge,
+    Resume,
+    decide,
+    placements,
+)
+from tests.builders import (
+    NOON,
+    RUN,
+    a_champion,
+    a_definition,
+    a_rollout,
+    a_run,
+    a_version,
+    an_endpoint,
+    digest,
+)
+
+APPROVED = a_run(state=RunState.APPROVED, version=2, against=1)
+FREE = an_endpoint(champion=a_champion(1))
+CASE = Case(number=2, version=a_version(2), run=APPROVED, endpoint=FREE, holder=None, own=None)
+UNDER_WAY = [RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.ROLLING_BACK]
+CHALLENGER = a_champion(
+    2,
+    variant="green",
+    run=RUN,
+    dataset=digest("dataset"),
+    artifact="s3://artifacts/v2/model.tar.gz",
+)
+
+
+def test_an_approved_version_challenges_the_champion_from_the_other_variant() -> None:
+    step = decide(CASE, now=NOON)
+
+    assert step == Begin(CHALLENGER, a_champion(1), closes=None)
+
+
+def test_the_challenger_begins_without_traffic() -> None:
+    def placed(variant: str, version: int, weight: int) -> Placement:
+        return Placement(
+            variant=variant,
+            version=version,
+            artifact=f"s3://artifacts/v{version}/model.tar.gz",
+            model_digest=digest(f"model {version}"),
+            weight=weight,
+        )
+
+    begin = Begin(CHALLENGER, a_champion(1), closes=None)
+
+    assert begin.placements == (placed("blue", 1, 100), placed("green", 2, 0))
+    assert placements(None, a_champion(2)) == (placed("blue", 2, 100),)
+
+
+def test_the_first_version_stands_in_the_first_variant() -> None:
+    case = replace(CASE, endpoint=an_endpoint(), run=a_run(state=RunState.APPROVED))
+
+    step = decide(case, now=NOON)
+
+    assert isinstance(step, Begin)
+    assert (step.challenger.variant, step.champion) == ("blue", None)
+
+
+@pytest.mark.parametrize("approval", [Approval.REJECTED, Approval.PENDING])
+def test_only_an_approved_version_is_rolled_out(approval: Approval) -> None:
+    case = replace(CASE, version=a_version(2, approval=approval))
+
+    assert decide(case, now=NOON) == Ignore("not an approved version of ours")
+    assert decide(replace(CASE, version=None), now=NOON) == Ignore(
+        "not an approved version of ours"
+    )
+
+
+def test_a_version_of_an_unknown_run_is_not_rolled_out() -> None:
+    step = decide(replace(CASE, run=None), now=NOON)
+
+    assert step == Ignore(f"version 2 names run {RUN}, which is not known")
+
+
+@pytest.mark.parametrize("champion", [2, 3])
+def test_a_version_that_is_not_newer_than_the_champion_is_not_rolled_out(champion: int) -> None:
+    case = replace(CASE, endpoint=an_endpoint(champion=a_champion(champion)))
+
+    assert decide(case, now=NOON) == Ignore(f"version 2 is not newer than {champion}")
+
+
+def test_a_rollout_that_was_not_finished_placing_is_placed_again() -> None:
+    own = a_rollout(state=RolloutState.PROVISIONING, placed=False)
+
+    step = decide(replace(CASE, own=own, holder=own), now=NOON)
+
+    assert step == Resume(own)
+    assert isinstance(step, Resume)
+    assert [p.version for p in step.placements] == [1, 2]
+
+
+@pytest.mark.parametrize("state", [s for s in RolloutState if s is not RolloutState.PROVISIONING])
+def test_a_version_is_rolled_out_at_most_once(state: RolloutState) -> None:
+    step = decide(replace(CASE, own=a_rollout(state=state)), now=NOON)
+
+    assert step == Ignore(f"sluice-dev-digits-v2: {state}")
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+def test_an_approval_during_another_rollout_queues(state: RolloutState) -> None:
+    holder = a_rollout(state=state, version=9)
+
+    step = decide(replace(CASE, holder=holder), now=NOON)
+
+    assert step == Queue(2, behind="sluice-dev-digits-v9")
+
+
+def test_a_rollout_that_is_only_watched_makes_way() -> None:
+    watched = a_rollout(state=RolloutState.WATCHING, version=1)
+
+    assert decide(replace(CASE, holder=watched), now=NOON) == Begin(
+        CHALLENGER, a_champion(1), closes=watched
+    )
+
+
+def test_an_older_version_lets_a_newer_one_that_waits_go_first() -> None:
+    case = replace(CASE, endpoint=an_endpoint(champion=a_champion(1), waiting=3))
+
+    assert decide(case, now=NOON) == Ignore("version 3 is newer and waits")
+
+
+def test_a_version_judged_beside_a_former_champion_is_judged_again() -> None:
+    case = replace(CASE, run=a_run(state=RunState.APPROVED, version=2, against=None))
+
+    assert decide(case, now=NOON) == Rejudge("judged against version None, another serves now")
+
+
+def test_a_version_that_waits_is_judged_again_only_when_its_turn_comes() -> None:
+    run = a_run(state=RunState.APPROVED, version=2, against=7)
+    case = replace(CASE, run=run, holder=a_rollout(version=9))
+
+    assert decide(case, now=NOON) == Queue(2, behind="sluice-dev-digits-v9")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        a_run(state=RunState.HELD, against=7),
+        a_run(state=RunState.REJECTED, against=7),
+        a_run(
+            state=RunState.APPROVED,
+            against=7,
+            definition=a_definition(gates={"approval": "human"}),
+        ),
+    ],
+)
+def test_what_a_person_approved_is_not_judged_again(run: object) -> None:
+    assert isinstance(run, type(APPROVED))
+
+    assert isinstance(decide(replace(CASE, run=run), now=NOON), Begin)
+
+
+def test_a_version_whose_first_verdict_is_not_written_down_yet_may_begin() -> None:
+    run = a_run(state=RunState.EVALUATING, against=1)
+
+    assert isinstance(decide(replace(CASE, run=run), now=NOON), Begin)
+
+
+@pytest.mark.parametrize("state", [RunState.TRAINING, RunState.EVALUATING])
+def test_a_version_that_is_being_judged_again_does_not_begin(state: RunState) -> None:
+    run = a_run(state=state, version=2, against=1)
+
+    assert decide(replace(CASE, run=run), now=NOON) == Ignore("version 2 is being judged again")
+
+
+@given(approvals=st.lists(st.integers(2, 30), min_size=1, max_size=20))
+def test_of_any_approvals_during_a_rollout_the_newest_waits(approvals: list[int]) -> None:
+    endpoint = an_endpoint(champion=a_champion(1), rollout="other")
+
+    for number in approvals:
+        case = Case(
+            number=number,
+            version=a_version(number),
+            run=APPROVED,
+            endpoint=endpoint,
+            holder=a_rollout(version=99),
+            own=None,
+        )
+        match decide(case, now=NOON):
+            case Queue(version=version):
+                endpoint = endpoint.changed(waiting=max(version, endpoint.waiting or 0))
+            case Ignore():
+                assert endpoint.waiting is not None
+                assert endpoint.waiting > number
+            case other:
+                raise AssertionError(other)
+
+    assert endpoint.waiting == max(approvals)

@@ -1,0 +1,74 @@
+"""A dataset (or a request) becomes exactly one run, whoever asks and however often."""
+
+import pytest
+
+from functions.ledger import RunRecord, RunState
+from functions.start_training.decide import Ignore, Start, Wish, decide, resume
+from tests.builders import NOON, TRACE, a_deployed, a_run, digest
+
+WISH = Wish(
+    model="digits",
+    dataset=digest("dataset"),
+    drop="monday",
+    cause="drop monday",
+    traceparent=TRACE,
+)
+BEGUN = [state for state in RunState if state not in {RunState.STARTING, RunState.PARKED}]
+
+
+def test_a_wish_for_a_new_run_starts_it_with_all_it_needs() -> None:
+    deployed = a_deployed()
+
+    outcome = decide(WISH, deployed, None, now=NOON)
+
+    assert outcome == Start(
+        RunRecord(
+            run=WISH.run(deployed),
+            model="digits",
+            dataset=WISH.dataset,
+            drop="monday",
+            cause="drop monday",
+            definition=deployed.definition,
+            code_uri=deployed.code_uri,
+            code=deployed.code,
+            started_at=NOON,
+            traceparent=TRACE,
+        )
+    )
+
+
+def test_a_wish_for_a_model_nobody_deployed_starts_nothing() -> None:
+    assert decide(WISH, None, None, now=NOON) == Ignore("no model 'digits' is deployed here")
+
+
+@pytest.mark.parametrize("state", [RunState.STARTING, RunState.PARKED])
+def test_a_run_that_was_not_begun_is_begun(state: RunState) -> None:
+    record = a_run(state=state)
+
+    assert decide(WISH, a_deployed(), record, now=NOON) == Start(record)
+
+
+@pytest.mark.parametrize("state", BEGUN)
+def test_a_run_that_was_begun_is_not_begun_again(state: RunState) -> None:
+    record = a_run(state=state)
+
+    assert resume(record) == Ignore(f"run {record.run} is {state} already", record)
+
+
+def test_a_run_nobody_knows_cannot_be_begun() -> None:
+    assert resume(None) == Ignore("no such run")
+
+
+def test_a_run_is_the_same_for_the_same_data_code_and_recipe_only() -> None:
+    same = WISH.run(a_deployed())
+    rollout_differs = WISH.run(a_deployed(rollout={"steps": [100]}))
+    others = {
+        WISH.run(a_deployed(code="other")),
+        WISH.run(a_deployed(training={"hyperparameters": {"epochs": 2}})),
+        WISH.run(a_deployed(evaluation={"holdout": "v2"})),
+        Wish("digits", digest("other"), None, "a person", None).run(a_deployed()),
+        Wish("letters", WISH.dataset, None, "a person", None).run(a_deployed()),
+    }
+
+    assert same == rollout_differs
+    assert len(others | {same}) == 6

@@ -1,0 +1,241 @@
+"""Bad news acts at once; good news waits for the bake; silence never promotes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.words import Reason
+from functions.endpoint import Traffic
+from functions.ledger import RolloutState
+from functions.step_rollout.decide import (
+    Case,
+    Close,
+    Hold,
+    Ignore,
+    Promote,
+    RollBack,
+    Shift,
+    Wait,
+    bake,
+    keep_warm,
+    next_step,
+)
+from tests.builders import CONFIG, a_definition, a_probe, a_rollout, a_view, traffic
+
+PROVISIONED = Case(
+    a_rollout(state=RolloutState.PROVISIONING), a_view(challenger=0), baked=False, probe=a_probe()
+)
+SHIFTING = Case(
+    a_rollout(),
+    a_view(),
+    baked=True,
+    challenger=traffic(50),
+    champion=traffic(950),
+    whole=traffic(50),
+)
+LAST = replace(SHIFTING, rollout=a_rollout(step=2, weight=100), view=a_view(challenger=100))
+WATCHING = Case(
+    a_rollout(state=RolloutState.WATCHING, step=3, weight=100), a_view(challenger=100), baked=True
+)
+SEEN = "challenger 0/50 errors, p99 10 ms; champion 0/950"
+
+
+def test_a_challenger_that_answers_the_golden_probe_gets_the_first_share() -> None:
+    assert next_step(PROVISIONED) == Shift(5, 0, "golden probe answered by version 2")
+
+
+def test_a_first_version_that_answers_the_golden_probe_is_the_champion() -> None:
+    case = replace(PROVISIONED, rollout=a_rollout(state=RolloutState.PROVISIONING, champion=None))
+
+    assert next_step(case) == Promote("the first version; golden probe answered by 2")
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        (a_probe(None, ok=False, message="no answer"), "no answer"),
+        (a_probe(1), "version 1 answered"),
+        (a_probe(None), "version None answered"),
+        (None, "was not asked"),
+    ],
+)
+def test_a_challenger_that_fails_the_golden_probe_goes_back(probe: object, said: str) -> None:
+    step = next_step(replace(PROVISIONED, probe=probe))  # type: ignore[arg-type]  # parametrized
+
+    assert step == RollBack(Reason.PROBE_FAILED, f"golden probe of version 2: {said}")
+
+
+def test_nothing_is_probed_before_the_update_was_asked_for() -> None:
+    rollout = a_rollout(state=RolloutState.PROVISIONING, placed=False)
+    older = a_view(config="older")
+
+    for view in (None, older):
+        step = next_step(replace(PROVISIONED, rollout=rollout, view=view))
+        assert step == Wait("the update is not asked for yet")
+
+
+def test_an_endpoint_that_is_where_it_was_asked_to_be_was_asked_for() -> None:
+    rollout = a_rollout(state=RolloutState.PROVISIONING, placed=False)
+
+    step = next_step(replace(PROVISIONED, rollout=rollout))
+
+    assert step == Shift(5, 0, "golden probe answered by version 2")
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating"])
+@pytest.mark.parametrize("case", [PROVISIONED, SHIFTING, WATCHING])
+def test_an_endpoint_at_work_is_waited_for(status: str, case: Case) -> None:
+    step = next_step(replace(case, view=a_view(status=status)))
+
+    assert step == Wait(f"the endpoint is {status}")
+
+
+def test_an_endpoint_that_is_not_there_is_waited_for() -> None:
+    assert next_step(replace(SHIFTING, view=None)) == Wait("the endpoint is not there yet")
+
+
+@pytest.mark.parametrize("case", [PROVISIONED, SHIFTING, WATCHING])
+def test_a_silent_return_to_another_configuration_is_seen(case: Case) -> None:
+    step = next_step(replace(case, view=a_view(config="older", failure="no capacity")))
+
+    assert step == RollBack(
+        Reason.NOT_DEPLOYED,
+        f"the endpoint is InService with older, asked was {CONFIG}: no capacity",
+    )
+
+
+@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed", "OutOfService"])
+def test_an_endpoint_that_failed_is_seen(status: str) -> None:
+    step = next_step(replace(SHIFTING, view=a_view(status=status)))
+
+    assert step == RollBack(
+        Reason.NOT_DEPLOYED, f"the endpoint is {status} with {CONFIG}, asked was {CONFIG}"
+    )
+
+
+def test_a_first_version_under_watch_has_nobody_to_return_to() -> None:
+    rollout = a_rollout(state=RolloutState.WATCHING, champion=None)
+
+    step = next_step(replace(WATCHING, rollout=rollout, view=a_view(config="older")))
+
+    assert step == Close()
+
+
+def test_a_good_step_leads_to_the_next() -> None:
+    assert next_step(SHIFTING) == Shift(50, 1, SEEN)
+
+
+def test_a_good_step_waits_for_its_bake() -> None:
+    assert next_step(replace(SHIFTING, baked=False)) == Ignore("step 0 bakes")
+
+
+def test_a_silent_challenger_is_never_moved_on() -> None:
+    assert next_step(replace(SHIFTING, challenger=traffic(0))) == Hold("no data yet")
+
+
+def test_a_challenger_with_too_few_requests_is_held() -> None:
+    step = next_step(replace(SHIFTING, challenger=traffic(5)))
+
+    assert isinstance(step, Hold)
+    assert "20 requests are needed" in step.why
+
+
+def test_a_failing_challenger_goes_back() -> None:
+    step = next_step(replace(SHIFTING, challenger=traffic(50, errors=25)))
+
+    assert isinstance(step, RollBack)
+    assert step.reason is Reason.TOO_MANY_ERRORS
+
+
+def test_a_weight_that_did_not_take_is_asked_for_again() -> None:
+    step = next_step(replace(SHIFTING, view=a_view(challenger=0)))
+
+    assert step == Shift(5, 0, "the weight asked for is not in effect")
+
+
+def test_the_last_step_promotes_on_enough_requests_over_the_whole_rollout() -> None:
+    few = next_step(replace(LAST, whole=traffic(99)))
+    enough = next_step(replace(LAST, whole=traffic(100)))
+
+    assert few == Hold("99 of the 100 requests to promote on")
+    assert enough == Promote(SEEN)
+
+
+def test_a_watch_that_is_over_is_closed() -> None:
+    assert next_step(WATCHING) == Close()
+    assert next_step(replace(WATCHING, baked=False)) == Ignore("under watch")
+
+
+@pytest.mark.parametrize(
+    "state", [RolloutState.ROLLING_BACK, RolloutState.COMPLETED, RolloutState.ABORTED]
+)
+def test_a_rollout_that_is_over_takes_no_step(state: RolloutState) -> None:
+    step = next_step(replace(SHIFTING, rollout=a_rollout(state=state)))
+
+    assert step == Ignore(f"sluice-dev-digits-v2 is {state}")
+
+
+def test_times_come_from_the_model() -> None:
+    definition = a_definition(rollout={"bake": "90s"}, watch={"keep_warm": "2h"})
+    rollout = a_rollout(definition=definition)
+
+    assert (bake(rollout), keep_warm(rollout)) == (timedelta(seconds=90), timedelta(hours=2))
+
+
+PLANS = st.lists(st.integers(1, 99), unique=True, max_size=6).map(
+    lambda steps: (*sorted(steps), 100)
+)
+TRAFFIC = st.builds(
+    lambda requests, errors, p99: Traffic(requests, min(errors, requests), p99),
+    st.integers(0, 300),
+    st.integers(0, 300),
+    st.none() | st.floats(0, 1),
+)
+
+
+@given(plan=PLANS, step=st.integers(0, 6), live=TRAFFIC, beside=TRAFFIC, whole=TRAFFIC)
+def test_no_evidence_whatever_skips_a_step_or_leaves_the_plan(
+    plan: tuple[int, ...], step: int, live: Traffic, beside: Traffic, whole: Traffic
+) -> None:
+    step = min(step, len(plan) - 1)
+    definition = a_definition(rollout={"steps": list(plan), "promote_requests": 50})
+    rollout = a_rollout(definition=definition, step=step, weight=plan[step])
+    view = a_view(challenger=plan[step])
+
+    taken = next_step(
+        Case(rollout, view, baked=True, challenger=live, champion=beside, whole=whole)
+    )
+
+    match taken:
+        case Shift(weight=weight, step=then):
+            assert (then, weight) == (step + 1, plan[step + 1])
+        case Promote():
+            assert step == len(plan) - 1
+            assert whole.requests >= 50
+        case Hold() | RollBack():
+            pass
+        case other:
+            raise AssertionError(other)
+    if live.requests == 0:
+        assert taken == Hold("no data yet")
+
+
+@given(live=TRAFFIC, beside=TRAFFIC, step=st.integers(0, 2))
+def test_before_the_bake_is_over_no_evidence_moves_anything(
+    live: Traffic, beside: Traffic, step: int
+) -> None:
+    weight = (5, 50, 100)[step]
+    rollout = a_rollout(step=step, weight=weight)
+    case = Case(
+        rollout,
+        a_view(challenger=weight),
+        baked=False,
+        challenger=live,
+        champion=beside,
+        whole=live,
+    )
+
+    assert next_step(case) == Ignore(f"step {step} bakes")

@@ -1,0 +1,135 @@
+"""What the live evidence says of a challenger, beside what the champion does."""
+
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.words import Reason
+from functions.endpoint import Traffic
+from functions.step_rollout.judge import Fail, NoData, Pass, TooLittle, Verdict, judge, wilson
+from tests.builders import a_definition, traffic
+
+DEFINITION = a_definition(serving={"latency": "50ms"}, rollout={"max_errors": 0.01})
+HEALTHY = traffic(1000)
+RANK = {Fail: 0, NoData: 1, TooLittle: 1, Pass: 2}
+
+
+def judged(challenger: Traffic, champion: Traffic = HEALTHY, *, least: int = 20) -> Verdict:
+    return judge(challenger, champion, DEFINITION, least=least)
+
+
+def test_silence_is_no_data() -> None:
+    assert judged(traffic(0)) == NoData()
+
+
+def test_enough_good_requests_pass_with_the_numbers() -> None:
+    assert judged(traffic(40)) == Pass("challenger 0/40 errors, p99 10 ms; champion 0/1000")
+
+
+def test_good_requests_that_are_too_few_are_too_little() -> None:
+    assert judged(traffic(19)) == TooLittle(
+        "challenger 0/19 errors, p99 10 ms; champion 0/1000; 20 requests are needed"
+    )
+
+
+def test_bad_news_needs_no_minimum() -> None:
+    verdict = judged(traffic(4, errors=3))
+
+    assert verdict == Fail(
+        Reason.TOO_MANY_ERRORS,
+        "challenger 3/4 errors, p99 10 ms; champion 0/1000; at least 30.1% fail, allowed 1.0%",
+    )
+
+
+def test_a_slow_challenger_fails_once_there_is_enough_to_say_so() -> None:
+    assert judged(traffic(40, p99=0.06)) == Fail(
+        Reason.TOO_SLOW, "challenger 0/40 errors, p99 60 ms; champion 0/1000; allowed are 50 ms"
+    )
+    assert isinstance(judged(traffic(5, p99=0.06)), TooLittle)
+
+
+def test_a_latency_nobody_measured_is_not_held_against_it() -> None:
+    assert judged(traffic(40, p99=None)) == Pass(
+        "challenger 0/40 errors, no latency; champion 0/1000"
+    )
+
+
+def test_more_errors_than_allowed_but_not_surely_is_too_little() -> None:
+    assert judged(traffic(200, errors=4)) == TooLittle(
+        "challenger 4/200 errors, p99 10 ms; champion 0/1000;"
+        " more errors than the 1.0% allowed, but not surely"
+    )
+
+
+def test_a_challenger_is_forgiven_what_the_champion_does_too() -> None:
+    ailing = traffic(1000, errors=300)
+
+    assert isinstance(judged(traffic(100, errors=30), ailing), Pass)
+    assert isinstance(judged(traffic(100, errors=30)), Fail)
+
+
+@given(
+    requests=st.integers(1, 500),
+    errors=st.tuples(st.integers(0, 500), st.integers(0, 500)),
+    champion=st.integers(0, 100),
+    least=st.integers(1, 100),
+)
+def test_more_errors_never_make_a_better_verdict(
+    requests: int, errors: tuple[int, int], champion: int, least: int
+) -> None:
+    fewer, more = sorted(min(e, requests) for e in errors)
+    beside = traffic(100, errors=champion)
+
+    better = judged(traffic(requests, errors=fewer), beside, least=least)
+    worse = judged(traffic(requests, errors=more), beside, least=least)
+
+    assert RANK[type(worse)] <= RANK[type(better)]
+
+
+@given(requests=st.integers(0, 500), errors=st.integers(0, 500), least=st.integers(1, 500))
+def test_nothing_passes_on_fewer_requests_than_asked(
+    requests: int, errors: int, least: int
+) -> None:
+    verdict = judged(traffic(requests, errors=min(errors, requests)), least=least)
+
+    assert not (isinstance(verdict, Pass) and requests < least)
+
+
+@given(trials=st.integers(0, 10_000), hits=st.integers(0, 10_000))
+def test_an_interval_holds_what_was_seen(trials: int, hits: int) -> None:
+    hits = min(hits, trials)
+
+    low, high = wilson(hits, trials)
+
+    assert 0 <= low <= high <= 1
+    assert trials == 0 or low - 1e-12 <= hits / trials <= high + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (81, 263, 0.2553, 0.3662), (1, 29, 0.0061, 0.1718), (0, 0, 0.0, 1.0)],
+)
+def test_an_interval_has_the_published_numbers(
+    hits: int, trials: int, low: float, high: float
+) -> None:
+    assert wilson(hits, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize("trials", [20, 50, 200])
+def test_an_interval_covers_the_truth_about_as_often_as_it_says(share: float, trials: int) -> None:
+    """Exactly, by the binomial distribution; Wilson's may dip to about 92 % near the edges."""
+    chance = [
+        comb(trials, hits) * share**hits * (1 - share) ** (trials - hits)
+        for hits in range(trials + 1)
+    ]
+
+    covered = sum(
+        p
+        for hits, p in enumerate(chance)
+        if wilson(hits, trials)[0] <= share <= wilson(hits, trials)[1]
+    )
+
+    assert 0.915 <= covered <= 0.995
