@@ -16,7 +16,7 @@ setup: $(READY) $(NODE)
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[functions,checks,containers,cdk,local,demo,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[functions,checks,containers,cdk,local,demo,bench,dev]"
 	@touch $@
 
 $(NODE): package-lock.json $(READY)

@@ -40,7 +40,7 @@ def complaint(event: str, error: ValidationError) -> str:
 class Event(BaseModel):
     """Something that happened, told once and for all: strict, frozen, versioned."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     publisher: ClassVar[str]
     """The function (or person's tool) that says it."""

@@ -56,7 +56,7 @@ Status = Annotated[str, BeforeValidator(status_word)]
 class Foreign(BaseModel):
     """One AWS event's detail, as far as Sluice reads it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", populate_by_name=True)
 
     source: ClassVar[str]
     detail_types: ClassVar[tuple[str, ...]]

@@ -40,7 +40,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Section(BaseModel):
     """A table of `model.toml`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class Data(Section):
@@ -141,7 +141,7 @@ class Definition(Section):
 class Deployed(BaseModel):
     """A model as a stage knows it: its definition and the code that trains it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     model: str
     definition: Definition

@@ -33,7 +33,7 @@ def _inside(name: str) -> str:
 class Promise(BaseModel):
     """One file a manifest promises."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     name: Annotated[str, AfterValidator(_inside)]
     sha256: Digest
@@ -43,7 +43,7 @@ class Promise(BaseModel):
 class Manifest(BaseModel):
     """`manifest.json`: every file of the drop, with its digest."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     files: tuple[Promise, ...] = Field(min_length=1)
 

@@ -24,7 +24,7 @@ class LedgerError(RuntimeError):
 class Saying(BaseModel):
     """An event that was decided together with a record and may not be on the bus yet."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     name: str
     detail: str
@@ -37,7 +37,7 @@ class Saying(BaseModel):
 class Record(BaseModel):
     """One item of the ledger: written only on the revision it was read at."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     kind: ClassVar[str]
     revision: int = 0
@@ -187,7 +187,7 @@ class RunRecord(Record):
 class Champion(BaseModel):
     """The version that serves, and where on the endpoint it stands."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     version: int
     variant: str
@@ -259,7 +259,7 @@ class RolloutRecord(Record):
 class Evidence(BaseModel):
     """One line of a subject's history; appended, never changed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     kind: str
     key: str

@@ -1,5 +1,7 @@
 """How every function takes its turn: woken, logged, counted, and again if a record moved."""
 
+import gc
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +21,8 @@ from functions.tracing import trace_id
 
 Seen = Event | Foreign
 _TRIES = 5
+_SANDBOX = "AWS_LAMBDA_RUNTIME_API"
+"""Only Lambda sets it."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,13 @@ def woken_by(raw: Mapping[str, Any], unit: str) -> Seen:
 
 
 def lambda_handler(unit: str, turn: Callable[[], Turn]) -> Callable[[dict[str, Any], object], None]:
-    """The Lambda entry of `unit`; `turn` makes its turn, on first use."""
+    """The Lambda entry of `unit`; `turn` makes its turn: in a sandbox at once, else when used."""
     logger = Logger(service=unit)
     metrics = Metrics(namespace="Sluice", service=unit)
+    if _SANDBOX in os.environ:
+        turn()
+        gc.freeze()
+        gc.enable()
 
     def handle(raw: dict[str, Any], _context: object) -> None:
         logger.append_keys(event=raw.get("detail-type"), event_id=raw.get("id"))

@@ -14,7 +14,7 @@ from functions.ledger import Champion, RunRecord, RunState
 class Judged(BaseModel):
     """A model's numbers on the holdout."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     digest: Digest
     metrics: dict[str, float]
@@ -23,7 +23,7 @@ class Judged(BaseModel):
 class Comparison(BaseModel):
     """Candidate minus champion on the same rows, with its confidence interval."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     metric: str
     difference: float
@@ -35,7 +35,7 @@ class Comparison(BaseModel):
 class Report(BaseModel):
     """`report.json`, as the evaluation job writes it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     run: str
     rows: int = Field(ge=1)

@@ -30,15 +30,19 @@ def rejection(stage: Stage) -> None:
     stage.rest()
 
 
-def rollback(stage: Stage) -> None:
-    """A challenger under way is taken back by an alarm, and then the next one waits its turn."""
+def waiting_in_line(stage: Stage) -> None:
+    """Version 1 serves, 2 challenges it, 3 waits."""
     stage.accuracy = {"tuesday": 0.97, "wednesday": 0.98}
     stage.drop("monday")
     stage.rest()
-    stage.drop("tuesday")
-    stage.settle()
-    stage.drop("wednesday")
-    stage.settle()
+    for drop in ("tuesday", "wednesday"):
+        stage.drop(drop)
+        stage.settle()
+
+
+def rollback(stage: Stage) -> None:
+    """A challenger under way is taken back by an alarm, and then the next one waits its turn."""
+    waiting_in_line(stage)
     stage.alarm("green")
     stage.alarm("green")
     stage.rest()
@@ -77,7 +81,8 @@ def test_dying_at_any_call_of_a_rollback_leaves_only_approved_versions_serving(
     whole = told(rollback, sweep_alone=False, dies_at=None, applied=applied)
     assert (whole.champion, whole.serving) == (3, {3: 100})
 
-    for call in range(1, len(whole.calls.made) + 1):
+    before = told(waiting_in_line, sweep_alone=False, dies_at=None, applied=applied)
+    for call in range(len(before.calls.made), len(whole.calls.made) + 1):
         stage = told(rollback, sweep_alone=False, dies_at=call, applied=applied)
 
         where = whole.calls.made[call - 1]

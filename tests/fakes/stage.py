@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from events.base import SOURCE
@@ -48,6 +49,7 @@ from tests.fakes.traffic import PLENTY, FakeTraffic
 PLACES = {"prefix": NAMES.prefix, "data_bucket": "data"}
 SWEEP_EVERY = timedelta(minutes=5)
 _LAMBDA_TRIES = 3
+_NOT_AGAIN = 0.7
 _COMES_AGAIN = (CrashError, EndpointBusyError, NoRoomError, NotVerifiedError, StaleRecordError)
 _WIRES: tuple[tuple[Pattern, str], ...] = tuple(
     (compile_pattern(route.pattern(PLACES)), route.to) for route in ROUTES
@@ -73,6 +75,8 @@ class Stage:
         """What a candidate scores, by its drop."""
         self.dead: list[tuple[str, Envelope]] = []
         """What Lambda gave up on."""
+        self.disorder: Random | None = None
+        """Brings events out of order and more than once, as this says."""
         self._failed: list[tuple[str, Envelope, int]] = []
         self.bus = FakeBus(self.calls)
         self.ledger = FakeLedger(self.calls)
@@ -169,7 +173,8 @@ class Stage:
             )
 
     def alarm(self, variant: str) -> None:
-        """The 5xx alarm of a variant goes off."""
+        """The 5xx alarm of a variant goes off, a second later."""
+        self.now += timedelta(seconds=1)
         metric = {"dimensions": {"EndpointName": NAMES.endpoint(MODEL), "VariantName": variant}}
         self.bus.happens(
             AlarmChanged,
@@ -188,14 +193,24 @@ class Stage:
 
     def settle(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Deliver, retry and let AWS finish what it was asked, until nothing moves."""
-        for _ in range(200):
+        for _ in range(1000):
             if until():
                 return
             if self.bus.queue:
-                self.deliver(self.bus.queue.popleft())
+                self.deliver(self._next())
             elif not self._aws_moves() and not self._lambda_retries():
                 return
         raise AssertionError(f"the stage does not come to rest: {self.bus.names()[-8:]}")
+
+    def _next(self) -> Envelope:
+        queue, disorder = self.bus.queue, self.disorder
+        if disorder is None:
+            return queue.popleft()
+        at = disorder.randrange(len(queue))
+        raw = queue[at]
+        if disorder.random() < _NOT_AGAIN:
+            del queue[at]
+        return raw
 
     def elapse(self, time: timedelta) -> None:
         """Time goes by, sweep after sweep."""
