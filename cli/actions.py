@@ -129,8 +129,8 @@ def roll_back(home: Home, model: str, *, why: str) -> RolloutRecord:
     rollout = home.ledger.get(RolloutRecord, held) if held else None
     if rollout is None or rollout.ended:
         raise NothingToDoError(
-            f"{model} has no rollout under way or under watch; approve an older version's"
-            " successor instead, or train again"
+            f"{model} has no rollout under way or under watch; to replace its champion train"
+            " again or approve a newer version"
         )
     if rollout.champion is None:
         raise NothingToDoError(

@@ -62,7 +62,10 @@ def rollout_line(rollout: RolloutRecord) -> str:
 
 
 def runs_table(runs: Iterable[RunRecord]) -> Table:
-    table = Table("run", "model", "state", "version", "cause", "started", "said", box=None)
+    table = Table(box=None)
+    for heading in ("run", "model", "state", "version", "cause", "started"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("said", no_wrap=True, overflow="ellipsis")
     for run in sorted(runs, key=lambda r: r.started_at, reverse=True):
         table.add_row(
             run.run,
@@ -70,8 +73,8 @@ def runs_table(runs: Iterable[RunRecord]) -> Table:
             state(run.state),
             str(run.version or ""),
             run.cause,
-            f"{run.started_at:%Y-%m-%d %H:%M:%S}",
-            (f"{run.reason}: " if run.reason else "") + run.message[:80],
+            f"{run.started_at:%m-%d %H:%M:%S}",
+            (f"{run.reason}: " if run.reason else "") + run.message,
         )
     return table
 

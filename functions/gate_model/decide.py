@@ -169,7 +169,7 @@ def gate(report: Report, gates: Gates) -> Verdict:
     compared = report.comparison
     if compared is not None and not compared.low >= -gates.max_drop:
         return Reject(Reason.WORSE_THAN_CHAMPION, f"{_said(compared)}, allowed {-gates.max_drop:g}")
-    message = _said(compared) if compared is not None else _numbers(seen)
+    message = _said(compared) if compared is not None else _numbers(seen, gates)
     return AskHuman(message) if gates.approval == "human" else Approve(message)
 
 
@@ -180,5 +180,7 @@ def _said(c: Comparison) -> str:
     )
 
 
-def _numbers(metrics: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in sorted(metrics.items()))
+def _numbers(metrics: dict[str, float], gates: Gates) -> str:
+    """The metrics that gates name, or all of them when they name none."""
+    told = gates.min or metrics
+    return ", ".join(f"{name} {metrics[name]:.4f}" for name in sorted(told))
