@@ -12,7 +12,7 @@ from torch.nn import functional
 
 PIXEL_MAX = 16.0
 STRONG_INK = 8.0
-FINENESS = 900_000
+FINENESS = 500_000
 
 
 class Task:

@@ -1,0 +1,209 @@
+"""What the template must say, whatever else it says."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from cdk.settings import SETTINGS
+from functions.definition import read_definition
+from functions.names import VARIANTS, Names
+from functions.routes import FUNCTIONS, ROUTES
+from tests.infra.conftest import ROOT, Synthesized
+
+_STAR_IS_ALL_THERE_IS = {
+    "cloudwatch:GetMetricData",
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+}
+
+
+def statements(stage: Synthesized) -> list[dict[str, Any]]:
+    """Every statement of every role's policy."""
+    return [
+        statement
+        for policy in stage.of("AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_target_of_every_rule_is_retried_and_has_a_dead_letter_queue(
+    dev: Synthesized,
+) -> None:
+    for rule in dev.of("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            assert target["DeadLetterConfig"]["Arn"]
+            assert target["RetryPolicy"] == {
+                "MaximumEventAgeInSeconds": 86400,
+                "MaximumRetryAttempts": 185,
+            }
+
+
+def test_every_route_has_its_rule_on_its_bus(dev: Synthesized) -> None:
+    patterns = [
+        ("EventBusName" in rule, rule["EventPattern"])
+        for rule in dev.of("AWS::Events::Rule").values()
+        if "EventPattern" in rule
+    ]
+
+    assert len(patterns) == len(ROUTES)
+    for route in ROUTES:
+        wanted = route.pattern({"prefix": "sluice-dev"})["detail-type"]
+        assert any(ours == route.ours and p["detail-type"] == wanted for ours, p in patterns)
+
+
+def test_rules_hear_only_their_own_account(dev: Synthesized) -> None:
+    for rule in dev.of("AWS::Events::Rule").values():
+        if "EventPattern" in rule:
+            assert rule["EventPattern"]["account"] == [{"Ref": "AWS::AccountId"}]
+
+
+def test_every_function_has_its_own_role_queue_and_log_group(dev: Synthesized) -> None:
+    functions = dev.of("AWS::Lambda::Function")
+    failed = dev.of("AWS::Lambda::EventInvokeConfig")
+
+    assert len(functions) == len(FUNCTIONS)
+    assert len({json.dumps(f["Role"]) for f in functions.values()}) == len(FUNCTIONS)
+    assert len({json.dumps(f["LoggingConfig"]) for f in functions.values()}) == len(FUNCTIONS)
+    destinations = {
+        json.dumps(config["DestinationConfig"]["OnFailure"]["Destination"])
+        for config in failed.values()
+    }
+    assert len(destinations) == len(FUNCTIONS)
+
+
+@pytest.mark.parametrize("unit", FUNCTIONS)
+def test_a_functions_environment_is_what_its_settings_read(dev: Synthesized, unit: str) -> None:
+    function = next(
+        f
+        for f in dev.of("AWS::Lambda::Function").values()
+        if f["Handler"] == f"functions.{unit}.handler.handle"
+    )
+    environment = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in function["Environment"]["Variables"].items()
+    }
+
+    settings = SETTINGS[unit].from_environment(environment)
+
+    assert settings.prefix == "sluice-dev"
+
+
+def test_buckets_are_private_versioned_and_speak_tls_only(dev: Synthesized) -> None:
+    buckets = dev.of("AWS::S3::Bucket")
+    denials = [
+        statement
+        for policy in dev.of("AWS::S3::BucketPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Condition"].get("Bool") == {"aws:SecureTransport": "false"}
+    ]
+
+    assert len(denials) == len(buckets)
+    for bucket in buckets.values():
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+
+
+def test_only_the_data_bucket_speaks_to_eventbridge(dev: Synthesized) -> None:
+    speaking = [
+        name
+        for name, bucket in dev.of("AWS::S3::Bucket").items()
+        if "EventBridgeConfiguration" in bucket.get("NotificationConfiguration", {})
+    ]
+
+    assert [name.startswith("StorageData") for name in speaking] == [True]
+
+
+def test_no_policy_allows_every_action_and_stars_stand_only_where_aws_knows_nothing_narrower(
+    dev: Synthesized,
+) -> None:
+    for statement in statements(dev):
+        actions = listed(statement["Action"])
+        assert not any("*" in action for action in actions)
+        if "*" in listed(statement["Resource"]):
+            assert set(actions) <= _STAR_IS_ALL_THERE_IS
+
+
+def test_a_role_is_passed_only_to_the_service_it_is_for(dev: Synthesized) -> None:
+    passing = [s for s in statements(dev) if "iam:PassRole" in listed(s["Action"])]
+
+    assert passing
+    for statement in passing:
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
+        assert statement["Resource"] != "*"
+
+
+def test_jobs_and_models_can_only_be_made_isolated_from_the_network(dev: Synthesized) -> None:
+    making = {
+        "sagemaker:CreateTrainingJob",
+        "sagemaker:CreateProcessingJob",
+        "sagemaker:CreateModel",
+    }
+    for statement in statements(dev):
+        if making & set(listed(statement["Action"])):
+            assert statement["Condition"] == {"Bool": {"sagemaker:NetworkIsolation": "true"}}
+
+
+def test_roll_back_may_reject_a_version_and_never_approve_one(dev: Synthesized) -> None:
+    changing = [s for s in statements(dev) if "sagemaker:UpdateModelPackage" in listed(s["Action"])]
+
+    assert [s["Condition"] for s in changing] == [
+        {"StringEquals": {"sagemaker:ModelApprovalStatus": "Rejected"}}
+    ]
+
+
+def test_every_model_has_alarms_on_both_variants(dev: Synthesized) -> None:
+    alarms = {a["AlarmName"]: a for a in dev.of("AWS::CloudWatch::Alarm").values()}
+    latency = read_definition(ROOT / "models" / "digits").serving.latency
+
+    for variant in VARIANTS:
+        errors = alarms[Names("sluice-dev").alarm("digits", variant, "errors")]
+        slow = alarms[Names("sluice-dev").alarm("digits", variant, "latency")]
+        assert (errors["MetricName"], errors["Threshold"]) == ("Invocation5XXErrors", 0.05)
+        assert (slow["MetricName"], slow["Threshold"]) == ("ModelLatency", latency * 1e6)
+        for alarm in (errors, slow):
+            assert (alarm["Period"], alarm["EvaluationPeriods"]) == (60, 1)
+            assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_ledger_can_be_brought_back_and_finds_what_is_open(dev: Synthesized) -> None:
+    (table,) = dev.of("AWS::DynamoDB::Table").values()
+
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["open", "due_at"]
+
+
+def test_data_artifacts_and_ledger_outlive_the_stack(dev: Synthesized) -> None:
+    for resource in dev.resources.values():
+        if resource["Type"] in {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}:
+            assert resource["DeletionPolicy"] == "Retain"
+
+
+def test_the_stack_tells_where_everything_is(dev: Synthesized) -> None:
+    assert set(dev.outputs) >= {
+        "ArtifactBucket",
+        "BusName",
+        "Dashboard",
+        "DataBucket",
+        "LedgerTable",
+        "ScheduleGroup",
+        "ServingImage",
+        "TrainingImage",
+    }
+
+
+def test_the_stages_are_two_values_of_one_stack(dev: Synthesized, prod: Synthesized) -> None:
+    kinds = [
+        Counter(resource["Type"] for resource in stage.resources.values()) for stage in (dev, prod)
+    ]
+
+    assert kinds[0] == kinds[1]
+    (table,) = prod.of("AWS::DynamoDB::Table").values()
+    assert table["DeletionProtectionEnabled"] is True
