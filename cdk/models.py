@@ -19,9 +19,11 @@ _MINUTE = cdk_.Duration.minutes(1)
 _MOST_ERRORS = 0.05
 _MICROSECONDS = 1e6
 _ALARMS = (
-    ("errors", "Invocation5XXErrors", "Average"),
-    ("latency", "ModelLatency", "p99"),
+    ("errors", "Invocation5XXErrors", "Average", 1),
+    ("latency", "ModelLatency", "p99", 3),
 )
+"""Name, metric, statistic and how many bad minutes in a row it takes: errors are never the
+weather, but one slow answer is the p99 of a quiet minute."""
 
 
 class Model(Construct):
@@ -61,9 +63,9 @@ class Model(Construct):
             model_package_group_description=f"Versions of {self.name}, entered by gate_model",
         )
         self.alarms = [
-            self._alarm(variant, what, metric, statistic)
+            self._alarm(variant, what, self.metric(variant, metric, statistic), minutes)
             for variant in VARIANTS
-            for what, metric, statistic in _ALARMS
+            for what, metric, statistic, minutes in _ALARMS
         ]
 
     def metric(self, variant: str, metric: str, statistic: str) -> cloudwatch.Metric:
@@ -79,16 +81,18 @@ class Model(Construct):
             period=_MINUTE,
         )
 
-    def _alarm(self, variant: str, what: str, metric: str, statistic: str) -> cloudwatch.Alarm:
+    def _alarm(
+        self, variant: str, what: str, metric: cloudwatch.Metric, minutes: int
+    ) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(
             self,
             f"{variant}-{what}",
             alarm_name=self._names.alarm(self.name, variant, what),
             alarm_description=f"{what} of the {variant} variant of {self.name}",
-            metric=self.metric(variant, metric, statistic),
+            metric=metric,
             threshold=_threshold(self.definition, what),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
+            evaluation_periods=minutes,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 

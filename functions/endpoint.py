@@ -49,7 +49,7 @@ class Traffic:
     errors: int
     """Requests the container failed on (5xx)."""
     latency_p99: float | None = None
-    """Seconds, of the model's own answer; None without requests."""
+    """Seconds, of the model's own answer in a typical minute; None without requests."""
 
 
 NO_TRAFFIC = Traffic(0, 0)

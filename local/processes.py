@@ -15,7 +15,8 @@ _SHIM = (
     "import ctypes,os,sys;"
     "ctypes.CDLL(None).prctl(1,9);"
     "os.getppid()==int(sys.argv[1]) or os._exit(1);"
-    "os.execvpe(sys.argv[2],sys.argv[2:],os.environ)"
+    "os.nice(int(sys.argv[2]));"
+    "os.execvpe(sys.argv[3],sys.argv[3:],os.environ)"
 )
 """Asks Linux for SIGKILL when the thread that started it ends, then becomes the command."""
 
@@ -24,12 +25,21 @@ _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="spawner")
 
 
 class Child:
-    """A process in its own group, whose output goes line by line to `line`."""
+    """A process in its own group, whose output goes line by line to `line`.
+
+    With `niceness` (0 to 19) it yields the processor to processes that have less.
+    """
 
     def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path, line: Line
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        cwd: Path,
+        line: Line,
+        niceness: int = 0,
     ) -> None:
-        shim = [sys.executable, "-S", "-c", _SHIM, str(os.getpid()), *command]
+        shim = [sys.executable, "-S", "-c", _SHIM, str(os.getpid()), str(niceness), *command]
         self._process = _SPAWNER.submit(
             subprocess.Popen,
             shim,

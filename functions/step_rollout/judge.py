@@ -28,7 +28,7 @@ class Fail:
 
 @dataclass(frozen=True)
 class TooLittle:
-    """Good so far, but too few requests to say so."""
+    """Neither good nor bad for sure: too few requests, or a trouble that both sides share."""
 
     message: str
 
@@ -50,11 +50,14 @@ def judge(challenger: Traffic, champion: Traffic, definition: Definition, *, lea
     said = _said(challenger, champion)
     if low > bar:
         return Fail(Reason.TOO_MANY_ERRORS, f"{said}; at least {low:.1%} fail, allowed {bar:.1%}")
-    slowest = definition.serving.latency
     if challenger.requests < least:
         return TooLittle(f"{said}; {least} requests are needed")
-    if challenger.latency_p99 is not None and challenger.latency_p99 > slowest:
-        return Fail(Reason.TOO_SLOW, f"{said}; allowed are {slowest * 1000:.0f} ms")
+    slowest = definition.serving.latency
+    if _slow(challenger, slowest):
+        allowed = f"allowed are {slowest * 1000:.0f} ms"
+        if _slow(champion, slowest):
+            return TooLittle(f"{said}; {allowed}, and the champion is as slow")
+        return Fail(Reason.TOO_SLOW, f"{said}; {allowed}")
     if _share(challenger) > bar:
         return TooLittle(f"{said}; more errors than the {bar:.1%} allowed, but not surely")
     return Pass(said)
@@ -76,6 +79,10 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
 
 def _share(traffic: Traffic) -> float:
     return traffic.errors / traffic.requests if traffic.requests else 0.0
+
+
+def _slow(traffic: Traffic, slowest: float) -> bool:
+    return traffic.latency_p99 is not None and traffic.latency_p99 > slowest
 
 
 def _said(challenger: Traffic, champion: Traffic) -> str:

@@ -13,6 +13,8 @@ from local.sagemaker.container import Container
 from local.sagemaker.parts import GRACE, Parts, Request, invalid, page
 
 _POLL = 0.05
+_NICENESS = 19
+"""In AWS a job has machines of its own; here it must not slow down what serves."""
 _STREAMS = itertools.count(1)
 
 
@@ -103,6 +105,7 @@ def run(
         environment=environment,
         cwd=job.container.base.parents[1],
         line=lambda line: parts.logs.write(group, stream, [line]),
+        niceness=_NICENESS,
     )
     waited = 0.0
     while True:

@@ -167,8 +167,9 @@ def test_every_model_has_alarms_on_both_variants(dev: Synthesized) -> None:
         slow = alarms[Names("sluice-dev").alarm("digits", variant, "latency")]
         assert (errors["MetricName"], errors["Threshold"]) == ("Invocation5XXErrors", 0.05)
         assert (slow["MetricName"], slow["Threshold"]) == ("ModelLatency", latency * 1e6)
+        assert (errors["Period"], errors["EvaluationPeriods"]) == (60, 1)
+        assert (slow["Period"], slow["EvaluationPeriods"]) == (60, 3)
         for alarm in (errors, slow):
-            assert (alarm["Period"], alarm["EvaluationPeriods"]) == (60, 1)
             assert alarm["TreatMissingData"] == "notBreaching"
 
 

@@ -50,6 +50,13 @@ def test_a_slow_challenger_fails_once_there_is_enough_to_say_so() -> None:
     assert isinstance(judged(traffic(5, p99=0.06)), TooLittle)
 
 
+def test_a_challenger_that_is_slow_when_the_champion_is_too_is_not_blamed() -> None:
+    assert judged(traffic(40, p99=0.06), traffic(1000, p99=0.07)) == TooLittle(
+        "challenger 0/40 errors, p99 60 ms; champion 0/1000;"
+        " allowed are 50 ms, and the champion is as slow"
+    )
+
+
 def test_a_latency_nobody_measured_is_not_held_against_it() -> None:
     assert judged(traffic(40, p99=None)) == Pass(
         "challenger 0/40 errors, no latency; champion 0/1000"
