@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NODE := node_modules/.ready
+BENCHES := lambda_import reaction serving
 SOURCES := bench bundles cdk cli demo docs events functions local serving tests training app.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -54,8 +55,13 @@ docs: setup  ## write the generated pages
 docs-fresh:
 	$(BIN)/python -m docs.generate --check
 
-bench: setup  ## every benchmark, against its named peer
-	@for each in bench/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+bench: setup  ## every benchmark, against its named peer or limit, kept under bench/results
+	@for each in $(BENCHES); do \
+	  echo "== $$each"; \
+	  $(BIN)/python -m bench.$$each > bench/results/$$each.txt; over=$$?; \
+	  cat bench/results/$$each.txt; \
+	  test $$over -eq 0 || exit 1; \
+	done
 
 clean:
 	-@test -x $(BIN)/sluice && $(BIN)/sluice down --purge >/dev/null 2>&1
