@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from bundles.code import BundleError, bundle, digest
 from cli.errors import BadInputError, NotFoundError, NothingToDoError, UnknownModelError
 from cli.home import Home
-from cli.upload import Progress, drop_id, gather, upload
+from cli.upload import Progress, drop_id, gather, put, upload
 from events.catalog import RollbackRequested, TrainingRequested
 from events.words import Reason
 from functions.definition import DefinitionError, Deployed, read_definition
@@ -58,9 +58,7 @@ def holdout(home: Home, model: str, paths: list[Path], *, id_: str, progress: Pr
     prefix = f"holdouts/{model}/{drop_id(id_)}/"
     if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
         raise BadInputError(f"holdout {id_!r} of {model} is there and frozen; choose another id")
-    for file in files:
-        s3.upload_file(str(file.path), bucket, f"{prefix}{file.name}")
-        progress(file.name, file.size)
+    put(s3, bucket=bucket, prefix=prefix, files=files, progress=progress)
     return id_
 
 

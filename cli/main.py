@@ -14,9 +14,10 @@ from cli import actions, render
 from cli.embedded import stop
 from cli.errors import BadInputError, CliError, CredentialsError, UnreachableError
 from cli.home import FOLDER, Home, choose
+from cli.live import Live
 from cli.logs import follow, group_of, lines
 from cli.status import Status, status_of
-from cli.up import Up, bring_up
+from cli.up import STEPS, Up, bring_up
 from cli.watch import Watch
 from functions.ledger import RunRecord
 
@@ -75,7 +76,13 @@ def up(
     """Start the embedded AWS and deploy the stage into it."""
     console = _console(json)
     wish = Up(FOLDER, context.obj.stage, models, port, time_scale)
-    local = bring_up(wish, lambda step, s: console.print(f"  {s:5.1f} s  {step}", highlight=False))
+    with Live(console, STEPS[0]) as live:
+
+        def tell(step: str, seconds: float) -> None:
+            live.tell(f"  {seconds:5.1f} s  {step}")
+            live.now(" and ".join(STEPS[STEPS.index(step) + 1 :]))
+
+        local = bring_up(wish, tell)
     if json:
         print(render.as_json({"url": local.url, "pid": local.pid}))
     else:
@@ -118,20 +125,22 @@ def drop(
 ) -> None:
     """Drop data: the files, then the manifest that says they are all there."""
     home, console = context.obj.home, _console(json)
+    with Live(console, "reading") as live:
 
-    def arrived(name: str, size: int) -> None:
-        console.print(f"  {name} ({size} bytes)", highlight=False)
+        def arrived(name: str, sent: int, size: int) -> None:
+            live.now(name, sent / size if size else 1.0)
+            if sent == size:
+                live.tell(f"  {name} ({size} bytes)")
 
+        if holdout is not None:
+            chosen = actions.holdout(home, model, paths, id_=holdout, progress=arrived)
+        else:
+            chosen = actions.drop(home, model, paths, id_=id, progress=arrived)
+            if wait:
+                _watch(home, live).drop(model, chosen, within=within)
     if holdout is not None:
-        chosen = actions.holdout(home, model, paths, id_=holdout, progress=arrived)
         _told(json, {"holdout": chosen}, f"holdout {model}/{chosen} is frozen")
-        return
-    chosen = actions.drop(home, model, paths, id_=id, progress=arrived)
-    if wait and not json:
-        _follow(home, console).drop(model, chosen, within=within)
-    elif wait:
-        Watch(home.ledger, home.names, lambda _: None).drop(model, chosen, within=within)
-    if json:
+    elif json:
         found = actions.find(home, f"{model}/{chosen}") if wait else {"drop": chosen}
         print(render.as_json(found))
     elif not wait:
@@ -185,7 +194,8 @@ def approve(
     home = context.obj.home
     found = actions.approve(home, model, version)
     if wait:
-        _follow(home, _console(json)).version(model, version, within=within)
+        with Live(_console(json), f"version {version}") as live:
+            _watch(home, live).version(model, version, within=within)
     _told(json, found.__dict__, f"version {version} of {model} is approved")
 
 
@@ -231,7 +241,8 @@ def train(
     home = context.obj.home
     wanted = actions.train(home, model, dataset=dataset, folder=source)
     if wait:
-        _follow(home, _console(json)).dataset(model, wanted, within=within)
+        with Live(_console(json), f"a run on {wanted[:12]}") as live:
+            _watch(home, live).dataset(model, wanted, within=within)
     _told(json, {"model": model, "dataset": wanted}, f"a run on {wanted[:12]} is asked for")
 
 
@@ -290,11 +301,8 @@ def _told(json: bool, record: object, said: str) -> None:  # noqa: FBT001  # as 
     print(render.as_json(record) if json else said)
 
 
-def _follow(home: Home, console: Console) -> Watch:
-    def tell(line: str) -> None:
-        console.print(line, highlight=False)
-
-    return Watch(home.ledger, home.names, tell)
+def _watch(home: Home, live: Live) -> Watch:
+    return Watch(home.ledger, home.names, live.tell, live.now)
 
 
 def _read(file: str) -> bytes:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from functions.ledger import DropRecord, Evidence, RolloutRecord, RunRecord
+from functions.ledger import DropRecord, Evidence, Record, RolloutRecord, RunRecord
 
 _COLOURS = {
     "accepted": "green",
@@ -59,6 +59,22 @@ def rollout_line(rollout: RolloutRecord) -> str:
         f"rollout {rollout.rollout} {state(rollout.state)} {rollout.weight} %"
         f"{reason} {rollout.message}"
     ).rstrip()
+
+
+def under_way(record: Record) -> tuple[str, float | None]:
+    """What is going on with a record, and how much of it is done if that can be said."""
+    match record:
+        case DropRecord():
+            return f"{record.drop}: waiting for the rest of the drop", None
+        case RunRecord():
+            return f"{record.run}: {record.state}", None
+        case RolloutRecord():
+            return (
+                f"version {record.version}: {record.weight} % of the traffic",
+                record.weight / 100,
+            )
+        case _:
+            return record.key, None
 
 
 def runs_table(runs: Iterable[RunRecord]) -> Table:

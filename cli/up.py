@@ -9,6 +9,8 @@ from cli.deploy import Cdk
 from cli.embedded import start, stop
 from cli.home import Local
 
+STEPS = ("embedded AWS", "bootstrap", "synth", "deploy")
+"""In the order in which they end; the first three begin together."""
 Tell = Callable[[str, float], None]
 """Told each step's name and its seconds."""
 

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from cli.errors import BadInputError
@@ -13,8 +14,8 @@ from events.words import is_drop_id
 from functions.drops import MANIFEST, SUCCESS
 
 _CHUNK = 1 << 20
-Progress = Callable[[str, int], None]
-"""Told the name and size of each file that arrived."""
+Progress = Callable[[str, int, int], None]
+"""Told each file's name, how many of its bytes are sent, and its size; equal once it is there."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,23 @@ class File:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
         return digest.hexdigest()
+
+
+@dataclass
+class _Counter:
+    """Adds up the bytes that boto3's threads say have been sent of one file."""
+
+    name: str
+    size: int
+    tell: Progress
+    sent: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def __call__(self, more: int) -> None:
+        with self.lock:
+            self.sent = min(self.size, self.sent + more)
+            if self.sent < self.size:
+                self.tell(self.name, self.sent, self.size)
 
 
 def gather(paths: Sequence[Path]) -> list[File]:
@@ -70,9 +88,15 @@ def manifest(files: Sequence[File]) -> str:
     return json.dumps({"files": listed}, indent=1)
 
 
+def put(s3: Any, *, bucket: str, prefix: str, files: Sequence[File], progress: Progress) -> None:
+    """Put the files, saying how far each one is."""
+    for file in files:
+        counter = _Counter(file.name, file.size, progress)
+        s3.upload_file(str(file.path), bucket, f"{prefix}{file.name}", Callback=counter)
+        progress(file.name, file.size, file.size)
+
+
 def upload(s3: Any, *, bucket: str, prefix: str, files: Sequence[File], progress: Progress) -> None:
     """Put the files, then the manifest that closes the drop."""
-    for file in files:
-        s3.upload_file(str(file.path), bucket, f"{prefix}{file.name}")
-        progress(file.name, file.size)
+    put(s3, bucket=bucket, prefix=prefix, files=files, progress=progress)
     s3.put_object(Bucket=bucket, Key=f"{prefix}{MANIFEST}", Body=manifest(files).encode())

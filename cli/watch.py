@@ -6,12 +6,20 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cli.errors import TimedOutError
-from cli.render import drop_line, rollout_line, run_line
+from cli.render import drop_line, rollout_line, run_line, under_way
 from functions.aws.ledger import Ledger
-from functions.ledger import DropRecord, DropState, RolloutRecord, RolloutState, RunRecord, RunState
+from functions.ledger import (
+    DropRecord,
+    DropState,
+    Record,
+    RolloutRecord,
+    RolloutState,
+    RunRecord,
+    RunState,
+)
 from functions.names import Names, rollout_id
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 _POLL = 0.3
 _ENDED_RUNS = frozenset({RunState.FAILED, RunState.REJECTED, RunState.HELD})
 _ENDED_ROLLOUTS = frozenset({RolloutState.WATCHING, RolloutState.COMPLETED, RolloutState.ABORTED})
@@ -24,6 +32,8 @@ class Watch:
     ledger: Ledger
     names: Names
     tell: Callable[[str], None]
+    now: Callable[[str, float | None], None] = lambda _what, _share: None
+    """Told what is under way, and how much of it is done."""
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     said: set[str] = field(default_factory=set)
@@ -87,6 +97,7 @@ class Watch:
                 self._tell(line(found))
                 if ended(found):
                     return found
+                self.now(*under_way(found))
             self.pause(_POLL)
         raise TimedOutError(
             f"nothing more happened within {within:.0f} s; `sluice status` tells where it stands"

@@ -30,7 +30,7 @@ class Stage:
     def drop(self, name: str, folder: Path) -> None:
         """Drop a folder under an id, as `sluice drop` does."""
 
-        def arrived(_name: str, _size: int) -> None:
+        def arrived(_name: str, _sent: int, _size: int) -> None:
             self.dropped[name] = time.time()
 
         actions.drop(self.home, MODEL, [folder], id_=name, progress=arrived)

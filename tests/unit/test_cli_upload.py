@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,17 @@ class Bucket:
         self.keys: list[str] = []
         self.bodies: dict[str, bytes] = {}
 
-    def upload_file(self, path: str, _bucket: str, key: str) -> None:
-        self._put(key, Path(path).read_bytes())
+    def upload_file(
+        self,
+        path: str,
+        _bucket: str,
+        key: str,
+        Callback: Callable[[int], None],  # noqa: N803  # boto3's
+    ) -> None:
+        body = Path(path).read_bytes()
+        for each in body:
+            Callback(len(bytes([each])))
+        self._put(key, body)
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803  # boto3's
         assert Bucket == "data"
@@ -46,7 +56,7 @@ def test_the_manifest_comes_last_and_tells_every_digest(tmp_path: Path) -> None:
         bucket="data",
         prefix="drops/digits/d1/",
         files=gather([folder]),
-        progress=lambda _name, _size: None,
+        progress=lambda *_: None,
     )
 
     assert bucket.keys == [
@@ -106,3 +116,17 @@ def test_a_manifest_is_what_accept_drop_reads(tmp_path: Path) -> None:
     folder = a_folder(tmp_path / "drop", a_dot_parquet="one")
 
     assert isinstance(read_manifest(manifest(gather([folder])).encode()), Manifest)
+
+
+def test_each_file_tells_how_far_it_is_and_when_it_is_there(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    upload(
+        Bucket(),
+        bucket="data",
+        prefix="drops/digits/d1/",
+        files=gather([a_folder(tmp_path / "drop", a_dot_csv="abc", b_dot_csv="")]),
+        progress=lambda *seen: told.append(seen),
+    )
+
+    assert told == [("a.csv", 1, 3), ("a.csv", 2, 3), ("a.csv", 3, 3), ("b.csv", 0, 0)]
