@@ -1,6 +1,7 @@
 """What people ask of a stage: drops, runs on demand, approvals, a way back, an answer."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,19 @@ from botocore.exceptions import ClientError
 from bundles.code import BundleError, bundle, digest
 from cli.errors import BadInputError, NotFoundError, NothingToDoError, UnknownModelError
 from cli.home import Home
-from cli.upload import Progress, drop_id, gather, put, upload
+from cli.upload import File, Progress, drop_id, gather, put, upload
 from events.catalog import RollbackRequested, TrainingRequested
 from events.words import Reason
-from functions.definition import DefinitionError, Deployed, read_definition
-from functions.drops import prefix_of
+from functions.accept_drop.check import check
+from functions.definition import Definition, DefinitionError, Deployed, read_definition
+from functions.drops import Fault, prefix_of
 from functions.ledger import (
     DropRecord,
     EndpointRecord,
     RolloutRecord,
     RunRecord,
 )
+from functions.names import rollout_id, run_id
 from functions.registry import Approval, Version
 from functions.tracing import child_of
 
@@ -36,40 +39,67 @@ def deployed(home: Home, model: str) -> Deployed:
 
 
 def drop(home: Home, model: str, paths: list[Path], *, id_: str | None, progress: Progress) -> str:
-    """Upload a drop; its id."""
+    """Upload a drop; its id. Raises BadInputError when the id was used before."""
     files = gather(paths)
     chosen = drop_id(id_)
     deployed(home, model)
-    upload(
-        home.connect("s3"),
-        bucket=home.outputs["DataBucket"],
-        prefix=prefix_of(model, chosen),
-        files=files,
-        progress=progress,
-    )
+    if home.ledger.get(DropRecord, f"{model}#{chosen}") is not None:
+        raise BadInputError(f"drop {model}/{chosen} exists; choose another --id, or give none")
+    again(home, model, files, id_=chosen, progress=progress)
     return chosen
 
 
+def again(home: Home, model: str, files: Sequence[File], *, id_: str, progress: Progress) -> None:
+    """Upload a drop whatever was there before."""
+    upload(
+        home.connect("s3"),
+        bucket=home.outputs["DataBucket"],
+        prefix=prefix_of(model, id_),
+        files=files,
+        progress=progress,
+    )
+
+
 def holdout(home: Home, model: str, paths: list[Path], *, id_: str, progress: Progress) -> str:
-    """Upload a holdout; raises BadInputError when there is one of this id (it is frozen)."""
+    """Upload a holdout, checked as a drop is; raises BadInputError, also when it exists."""
     files = gather(paths)
-    deployed(home, model)
+    data = deployed(home, model).definition.data
     s3, bucket = home.connect("s3"), home.outputs["DataBucket"]
-    prefix = f"holdouts/{model}/{drop_id(id_)}/"
+    prefix = f"holdouts/{model}/{drop_id(id_, option='--holdout')}/"
     if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
         raise BadInputError(f"holdout {id_!r} of {model} is there and frozen; choose another id")
+    for file in files:
+        fault = check(file.path, file.name, data=data)
+        if isinstance(fault, Fault):
+            raise BadInputError(f"{fault.reason}: {fault.message}; a holdout is frozen: mend it")
     put(s3, bucket=bucket, prefix=prefix, files=files, progress=progress)
     return id_
 
 
-def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> str:
-    """Ask for a run, perhaps with other code; the dataset's digest."""
+def holdout_missing(home: Home, model: str) -> str | None:
+    """What to do when the holdout that runs are judged on is not there yet; None when it is."""
+    wanted = deployed(home, model).definition.evaluation.holdout
+    found = home.connect("s3").list_objects_v2(
+        Bucket=home.outputs["DataBucket"], Prefix=f"holdouts/{model}/{wanted}/", MaxKeys=1
+    )
+    if found.get("KeyCount"):
+        return None
+    return (
+        f"{model} has no holdout {wanted!r} to judge on yet:"
+        f" `sluice drop {model} FOLDER --holdout {wanted}`"
+    )
+
+
+def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> tuple[str, str]:
+    """Ask for a run, perhaps with other code; the dataset's digest and the run's id."""
+    known = deployed(home, model)
     wanted = _dataset(home, model, dataset)
     uri = code = None
+    config = known.definition.digest
     if folder is not None:
+        config = _definition(folder).digest
         uri, code = _upload_code(home, model, folder)
-    else:
-        deployed(home, model)
+    run = run_id(model=model, dataset=wanted, config=config, code=code or known.code)
     home.bus.publish(
         TrainingRequested(
             model=model,
@@ -80,14 +110,20 @@ def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> str:
             traceparent=child_of(None),
         )
     )
-    return wanted
+    return wanted, run
+
+
+def _definition(folder: Path) -> Definition:
+    try:
+        return read_definition(folder)
+    except DefinitionError as error:
+        raise BadInputError(str(error)) from error
 
 
 def _upload_code(home: Home, model: str, folder: Path) -> tuple[str, str]:
     try:
-        read_definition(folder)
         zipped = bundle(folder)
-    except (DefinitionError, BundleError) as error:
+    except BundleError as error:
         raise BadInputError(str(error)) from error
     if folder.name != model:
         raise BadInputError(f"--from {folder}: the folder must be named {model!r} like the model")
@@ -106,22 +142,47 @@ def _dataset(home: Home, model: str, wanted: str) -> str:
             raise NotFoundError(f"{model} has no accepted drop yet; `sluice drop {model} …` first")
         return newest.dataset
     for each in drops:
-        if wanted == each.drop or (each.dataset or "").startswith(wanted):
+        if wanted and (wanted == each.drop or (each.dataset or "").startswith(wanted)):
             return each.dataset or ""
     raise NotFoundError(f"{model} has no dataset or drop {wanted!r}; `sluice runs {model}` lists")
 
 
-def approve(home: Home, model: str, version: int) -> Version:
-    """Approve a version; the registry's event starts its rollout."""
-    found = home.registry.find(model, version)
+def approve(home: Home, model: str, version: int, *, force: bool) -> Version:
+    """Approve a version; the registry's event starts its rollout. Refuses what cannot start one."""
+    deployed(home, model)
+    found = home.registry.find(model, version) if version > 0 else None
     if found is None:
-        raise NotFoundError(f"{model} has no version {version}; `sluice status` tells")
-    home.registry.decide(model, version, approval=Approval.APPROVED, reason="approved by a person")
-    return found
+        raise NotFoundError(f"{model} has no version {version}; `sluice runs {model}` lists")
+    _can_start(home, model, version)
+    if found.approval is Approval.REJECTED and not force:
+        raise BadInputError(
+            f"version {version} was rejected: {found.description}; say --force to approve it"
+        )
+    if found.approval is not Approval.APPROVED:
+        home.registry.decide(
+            model, version, approval=Approval.APPROVED, reason="approved by a person"
+        )
+    return home.registry.find(model, version) or found
+
+
+def _can_start(home: Home, model: str, version: int) -> None:
+    own = home.ledger.get(RolloutRecord, rollout_id(home.names.endpoint(model), version))
+    if own is not None:
+        said = f": {own.reason}" if own.reason else ""
+        raise NothingToDoError(
+            f"version {version} was rolled out already ({own.state}{said}); train a new one"
+        )
+    endpoint = home.ledger.get(EndpointRecord, model)
+    champion = endpoint.champion if endpoint else None
+    if champion is not None and version < champion.version:
+        raise NothingToDoError(
+            f"version {version} is older than the champion, {champion.version}; train a new one"
+        )
 
 
 def roll_back(home: Home, model: str, *, why: str) -> RolloutRecord:
     """Ask for the traffic back from the rollout that holds the endpoint."""
+    deployed(home, model)
     endpoint = home.ledger.get(EndpointRecord, model)
     held = endpoint.rollout if endpoint else None
     rollout = home.ledger.get(RolloutRecord, held) if held else None
@@ -147,6 +208,7 @@ def roll_back(home: Home, model: str, *, why: str) -> RolloutRecord:
 
 def invoke(home: Home, model: str, body: bytes) -> dict[str, Any]:
     """One request; the answer with the variant and version that gave it."""
+    deployed(home, model)
     try:
         json.loads(body)
     except ValueError as error:
@@ -168,6 +230,7 @@ def invoke(home: Home, model: str, body: bytes) -> dict[str, Any]:
 
 def sample(home: Home, model: str) -> bytes:
     """A request that is known to be good: the golden probe of the champion's dataset."""
+    deployed(home, model)
     endpoint = home.ledger.get(EndpointRecord, model)
     if endpoint is None or endpoint.champion is None:
         raise NotFoundError(f"{model} has no champion yet")

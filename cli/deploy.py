@@ -1,17 +1,23 @@
 """The real CDK command line: synthesize, bootstrap, deploy."""
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.errors import DeployError, ToolMissingError
+from cli.errors import DeployError, EndedBadlyError, ToolMissingError
 from cli.home import REGION, Local
 
 ROOT = Path(__file__).resolve().parents[1]
 ACCOUNT = "123456789012"
 """The account number of the embedded AWS."""
+_OURS = re.compile(r"([A-Z]+(?:_[A-Z]+)+): (.+)")
+"""A refusal of app.py: a code of ours and what to do."""
+_STRANGE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,15 @@ class Cdk:
         )
 
     def finish(self, what: str, process: "subprocess.Popen[str]") -> str:
-        """What a call said; raises DeployError with its last telling line."""
+        """What a call said; raises app.py's own refusal, or DeployError with a telling line."""
         said, _ = process.communicate()
         (self.folder / f"{what}.log").write_text(said, "utf-8")
-        if process.returncode != 0:
-            raise DeployError(f"cdk {what}: {_telling(said)}; all of it: {self.folder}/{what}.log")
-        return said
+        if process.returncode == 0:
+            return said
+        refused = [match for line in said.splitlines() if (match := _OURS.fullmatch(line.strip()))]
+        if refused:
+            raise EndedBadlyError(*refused[-1].groups())
+        raise DeployError(f"cdk {what}: {_telling(said)}; all of it: {self.folder}/{what}.log")
 
     @property
     def _bin(self) -> Path:
@@ -93,7 +102,9 @@ class Cdk:
                 "AWS_REGION": REGION,
                 "AWS_EC2_METADATA_DISABLED": "true",
             }
-            environment.pop("AWS_PROFILE", None)
+            environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+            for name in _STRANGE:
+                environment.pop(name, None)
         return subprocess.Popen(
             [str(self._cdk), *arguments],
             cwd=cwd,
@@ -101,15 +112,22 @@ class Cdk:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """End a call with everything it started."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _telling(said: str) -> str:
     """The line of CDK's output that says what went wrong."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     marked = [
-        line
-        for line in lines
-        if any(mark in line for mark in ("DefinitionError", "_FAILED", "ERROR", "Error:", "❌"))
+        line for line in lines if any(mark in line for mark in ("_FAILED", "ERROR", "Error:", "❌"))
     ]
     return (marked or lines or ["it said nothing"])[-1]

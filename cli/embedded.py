@@ -30,7 +30,7 @@ def images() -> list[str]:
 
 def start(folder: Path, *, port: int, time_scale: float) -> Local:
     """A new embedded AWS with an empty state; raises PortBusyError and DeployError."""
-    _free(port)
+    free(port)
     folder.mkdir(parents=True, exist_ok=True)
     state, ready = folder / "state", folder / "ready"
     shutil.rmtree(state, ignore_errors=True)
@@ -42,6 +42,7 @@ def start(folder: Path, *, port: int, time_scale: float) -> Local:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
         )
+    Local("", process.pid, time_scale).write(folder)
     url = _await(process, ready, folder / "local.log")
     local = Local(url, process.pid, time_scale)
     local.write(folder)
@@ -51,17 +52,19 @@ def start(folder: Path, *, port: int, time_scale: float) -> Local:
 def stop(folder: Path) -> bool:
     """Stop it and everything it started; whether there was one."""
     local = Local.read(folder)
-    if local is None:
-        return False
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(local.pid, signal.SIGTERM)
-        if not _gone(local.pid, _STOP):
-            os.killpg(local.pid, signal.SIGKILL)
-    (folder / LOCAL).unlink(missing_ok=True)
-    return True
+    there = local is not None and local.alive
+    if local is not None and there:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(local.pid, signal.SIGTERM)
+            if not _gone(local.pid, _STOP):
+                os.killpg(local.pid, signal.SIGKILL)
+    for name in (LOCAL, "ready"):
+        (folder / name).unlink(missing_ok=True)
+    return there
 
 
-def _free(port: int) -> None:
+def free(port: int) -> None:
+    """Raise PortBusyError when somebody listens there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

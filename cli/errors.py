@@ -5,14 +5,18 @@ CliError
 ├── PortBusyError         PORT_BUSY          somebody else listens there
 ├── NotUpError            NOT_UP             no embedded AWS runs and no account was named
 ├── CredentialsError      NO_CREDENTIALS     an account was asked for without a way in
+├── BusyError             BUSY               another `sluice up` works in the same folder
 ├── NotDeployedError      NOT_DEPLOYED       the stage has no stack there
 ├── UnreachableError      UNREACHABLE        AWS does not answer
+├── AwsRefusedError       AWS_REFUSED        AWS answered, and said no
 ├── UnknownModelError     UNKNOWN_MODEL      the stage does not know the model
+├── BadDefinitionError    BAD_DEFINITION     a model's folder cannot be deployed
 ├── BadInputError         BAD_INPUT          a file, an id or an option cannot be used
 ├── NotFoundError         NOT_FOUND          no such run, drop, rollout or version
 ├── NothingToDoError      NOTHING_TO_DO      there is no rollout to give back
 ├── DeployError           DEPLOY_FAILED      CDK could not synthesize or deploy
-└── TimedOutError         TIMED_OUT          what was waited for did not come
+├── TimedOutError         TIMED_OUT          what was waited for did not come
+└── EndedBadlyError       (a Reason)         it was refused, it failed, or was taken back
 """
 
 
@@ -41,6 +45,10 @@ class CredentialsError(CliError):
     code = "NO_CREDENTIALS"
 
 
+class BusyError(CliError):
+    code = "BUSY"
+
+
 class NotDeployedError(CliError):
     code = "NOT_DEPLOYED"
 
@@ -49,8 +57,16 @@ class UnreachableError(CliError):
     code = "UNREACHABLE"
 
 
+class AwsRefusedError(CliError):
+    code = "AWS_REFUSED"
+
+
 class UnknownModelError(CliError):
     code = "UNKNOWN_MODEL"
+
+
+class BadDefinitionError(CliError):
+    code = "BAD_DEFINITION"
 
 
 class BadInputError(CliError):
@@ -71,3 +87,16 @@ class DeployError(CliError):
 
 class TimedOutError(CliError):
     code = "TIMED_OUT"
+
+
+class EndedBadlyError(CliError):
+    """Carries the code that the record ended with (docs/reasons.md)."""
+
+    code = "ENDED_BADLY"
+
+    def __init__(self, reason: str | None, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason or self.code
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.args[0]}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -24,7 +26,22 @@ from functions.places import Places
 
 FOLDER = Path(".sluice")
 LOCAL = "local.json"
+COMMAND = "-m local "
+"""What the command line of an embedded AWS contains."""
 REGION = "us-east-1"
+
+
+def command_line(pid: int) -> str:
+    """The words that started a process; empty when there is none."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        if Path("/proc/self").exists():
+            return ""
+    done = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -40,18 +57,14 @@ class Local:
         """None when none was written down, or what was is not readable."""
         try:
             told = json.loads((folder / LOCAL).read_text("utf-8"))
-            return cls(told["url"], told["pid"], told["time_scale"])
-        except (OSError, ValueError, KeyError):
+            return cls(str(told["url"]), int(told["pid"]), float(told["time_scale"]))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     @property
     def alive(self) -> bool:
-        """Whether its process is there."""
-        try:
-            os.kill(self.pid, 0)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
+        """Whether its process is there, and is ours: a number may be somebody else's by now."""
+        return COMMAND in command_line(self.pid)
 
     def write(self, folder: Path) -> None:
         told = {"url": self.url, "pid": self.pid, "time_scale": self.time_scale}
@@ -67,6 +80,7 @@ class Home:
     """Makes the boto3 client of a service."""
     where: str
     """For people: the profile, or the URL."""
+    embedded: bool = False
 
     @property
     def names(self) -> Names:
@@ -81,8 +95,9 @@ class Home:
         except ClientError as error:
             if "does not exist" in str(error):
                 raise NotDeployedError(
-                    f"{self.where} has no stack {name}; deploy it with `sluice up`"
-                    " or, on an account, `cdk deploy`"
+                    f"{self.where} has no stack {name}; deploy it with"
+                    f" `sluice --stage {self.stage} up` or, on an account,"
+                    f" `npx cdk deploy -c stage={self.stage}`"
                 ) from error
             raise
         return {o["OutputKey"]: o["OutputValue"] for o in stacks[0].get("Outputs", [])}
@@ -117,35 +132,42 @@ class Home:
 
 
 def embedded(local: Local, stage: str) -> Home:
-    """The embedded AWS as a home."""
+    """The embedded AWS as a home, whatever profile or proxy the environment names."""
+    plain = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session = boto3.Session(
         aws_access_key_id="local",
         aws_secret_access_key="local",  # the embedded AWS checks none
         region_name=REGION,
+        botocore_session=plain,
     )
-    config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3)
+    config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3, proxies={})
 
     def connect(service: str) -> Any:
         make: Callable[..., Any] = session.client
         return make(service, endpoint_url=local.url, config=config)
 
-    return Home(stage, connect, where=f"the embedded AWS at {local.url}")
+    return Home(stage, connect, where=f"the embedded AWS at {local.url}", embedded=True)
 
 
 def account(profile: str | None, region: str | None, stage: str) -> Home:
     """An account by ordinary AWS credentials; raises CredentialsError."""
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = boto3.Session(profile_name=profile, region_name=region or None)
+        credentials = session.get_credentials()
     except Exception as error:
         raise CredentialsError(f"profile {profile!r}: {error}; see `aws configure`") from error
-    if session.get_credentials() is None:
+    if credentials is None:
         raise CredentialsError(
             f"profile {profile or 'default'!r} has no credentials; see `aws configure`"
         )
     if session.region_name is None:
         raise CredentialsError("no region is set; say --region or set AWS_REGION")
     make: Callable[..., Any] = session.client
-    return Home(stage, make, where=f"account of profile {profile or 'default'}")
+    return Home(stage, make, where=f"account of profile {_named(profile)}")
+
+
+def _named(profile: str | None) -> str:
+    return profile or os.environ.get("AWS_PROFILE") or "default"
 
 
 def choose(*, profile: str | None, region: str | None, stage: str, folder: Path = FOLDER) -> Home:
@@ -169,3 +191,5 @@ def _answering(local: Local) -> None:
         raise UnreachableError(
             f"the embedded AWS at {local.url} is gone (process {local.pid}); run `sluice up`"
         )
+    if not local.url:
+        raise UnreachableError("the embedded AWS is still starting; wait for `sluice up` to end")

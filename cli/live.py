@@ -17,7 +17,7 @@ class Live:
         self._progress = Progress(
             SpinnerColumn(),
             BarColumn(_BAR),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from cli import actions
 from cli.errors import NotFoundError
 from cli.home import Home
 from functions.routes import FUNCTIONS
@@ -21,6 +22,7 @@ def group_of(home: Home, name: str) -> tuple[str, str | None]:
     if home.names.run_of(name) is not None:
         kind = "TrainingJobs" if "-t" in name[-4:] else "ProcessingJobs"
         return f"/aws/sagemaker/{kind}", f"{name}/"
+    actions.deployed(home, name)
     return f"/aws/sagemaker/Endpoints/{home.names.endpoint(name)}", None
 
 

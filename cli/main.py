@@ -1,23 +1,25 @@
 """The verbs of `sluice`; each says what it does, asks one module, and shows the answer."""
 
 import shutil
+import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from rich.console import Console
+from rich.markup import escape
 
-from cli import actions, render
+from cli import actions, aws_errors, render
 from cli.embedded import stop
-from cli.errors import BadInputError, CliError, CredentialsError, UnreachableError
+from cli.errors import BadInputError, CliError
 from cli.home import FOLDER, Home, choose
 from cli.live import Live
 from cli.logs import follow, group_of, lines
 from cli.status import Status, status_of
-from cli.up import STEPS, Up, bring_up
+from cli.up import PORT, STEPS, Up, bring_up
 from cli.watch import Watch
 from functions.ledger import RunRecord
 
@@ -28,11 +30,9 @@ app = typer.Typer(
     help="Drop data in, get a better model out, and never a worse one.",
 )
 _REFUSED = 2
+_INTERRUPTED = 130
 _USAGE: type[Exception] = typer.BadParameter.__mro__[2]
 """What typer raises for any wrong usage; it has no public name."""
-_EXPIRED = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,11 @@ class Options:
 
     @property
     def home(self) -> Home:
-        return choose(profile=self.profile, region=self.region, stage=self.stage)
+        """The AWS that is meant; one that nobody named is told on standard error."""
+        home = choose(profile=self.profile, region=self.region, stage=self.stage)
+        if self.profile is None and not home.embedded:
+            print(f"speaking to the {home.where}", file=sys.stderr)
+        return home
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
@@ -68,12 +72,17 @@ def options(
 @app.command()
 def up(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any.")] = 4700,
-    time_scale: Annotated[float, typer.Option(help="How much faster waits pass.")] = 1.0,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help=f"On 127.0.0.1; {PORT}, or 0 for any.")
+    ] = None,
+    time_scale: Annotated[float | None, typer.Option(help="How much faster waits pass.")] = None,
     models: Annotated[Path, typer.Option(help="Folder of model folders.")] = Path("models"),
     json: Json = False,
 ) -> None:
     """Start the embedded AWS and deploy the stage into it."""
+    _only_here(context.obj)
+    if time_scale is not None and not 0 < time_scale < float("inf"):
+        raise BadInputError(f"--time-scale {time_scale}: give a number above 0")
     console = _console(json)
     wish = Up(FOLDER, context.obj.stage, models, port, time_scale)
     with Live(console, STEPS[0]) as live:
@@ -91,10 +100,12 @@ def up(
 
 @app.command()
 def down(
+    context: typer.Context,
     purge: Annotated[bool, typer.Option("--purge", help="Forget everything too.")] = False,
     json: Json = False,
 ) -> None:
     """Stop the embedded AWS and everything it started."""
+    _only_here(context.obj)
     stopped = stop(FOLDER)
     if purge:
         _purge(FOLDER)
@@ -125,26 +136,29 @@ def drop(
 ) -> None:
     """Drop data: the files, then the manifest that says they are all there."""
     home, console = context.obj.home, _console(json)
+    if holdout is not None and (wait or id is not None):
+        raise BadInputError("--holdout takes neither --wait nor --id; it makes no run")
     with Live(console, "reading") as live:
 
         def arrived(name: str, sent: int, size: int) -> None:
             live.now(name, sent / size if size else 1.0)
             if sent == size:
-                live.tell(f"  {name} ({size} bytes)")
+                live.tell(f"  {escape(name)} ({size} bytes)")
 
         if holdout is not None:
             chosen = actions.holdout(home, model, paths, id_=holdout, progress=arrived)
         else:
             chosen = actions.drop(home, model, paths, id_=id, progress=arrived)
-            if wait:
-                _watch(home, live).drop(model, chosen, within=within)
     if holdout is not None:
         _told(json, {"holdout": chosen}, f"holdout {model}/{chosen} is frozen")
-    elif json:
-        found = actions.find(home, f"{model}/{chosen}") if wait else {"drop": chosen}
-        print(render.as_json(found))
-    elif not wait:
-        console.print(f"dropped {model}/{chosen}; `sluice show {model}/{chosen}` tells its way")
+        return
+    if (lacking := actions.holdout_missing(home, model)) is not None:
+        console.print(f"[yellow]![/] {lacking}", highlight=False)
+    if wait:
+        _wait(home, json, within, lambda watch: watch.drop(model, chosen))
+    else:
+        said = f"dropped {model}/{chosen}; `sluice show {model}/{chosen}` tells its way"
+        _told(json, {"drop": chosen}, said)
 
 
 @app.command()
@@ -154,7 +168,10 @@ def runs(
     json: Json = False,
 ) -> None:
     """The runs, newest first."""
-    found = [r for r in context.obj.home.ledger.all(RunRecord) if model in (None, r.model)]
+    home = context.obj.home
+    if model is not None:
+        actions.deployed(home, model)
+    found = [r for r in home.ledger.all(RunRecord) if model in (None, r.model)]
     found.sort(key=lambda r: r.started_at, reverse=True)
     if json:
         print(render.as_json(found))
@@ -186,17 +203,18 @@ def approve(
     context: typer.Context,
     model: Model,
     version: Annotated[int, typer.Argument(help="The version that waits for a person.")],
+    force: Annotated[bool, typer.Option("--force", help="Also one the gate rejected.")] = False,
     wait: Wait = False,
     within: Within = 3600,
     json: Json = False,
 ) -> None:
     """Approve a version; its rollout begins."""
     home = context.obj.home
-    found = actions.approve(home, model, version)
+    found = actions.approve(home, model, version, force=force)
     if wait:
-        with Live(_console(json), f"version {version}") as live:
-            _watch(home, live).version(model, version, within=within)
-    _told(json, found.__dict__, f"version {version} of {model} is approved")
+        _wait(home, json, within, lambda watch: watch.version(model, version))
+    else:
+        _told(json, found.__dict__, f"version {version} of {model} is approved")
 
 
 @app.command()
@@ -204,11 +222,18 @@ def rollback(
     context: typer.Context,
     model: Model,
     reason: Annotated[str, typer.Option(help="Why; it is kept with the version.")] = "by a person",
+    wait: Wait = False,
+    within: Within = 600,
     json: Json = False,
 ) -> None:
     """Give the traffic back to the champion (or to the one before, while it is watched)."""
-    found = actions.roll_back(context.obj.home, model, why=reason)
-    _told(json, found, f"{found.rollout} is asked back; `sluice status` tells when it is done")
+    home = context.obj.home
+    found = actions.roll_back(home, model, why=reason)
+    if wait:
+        _wait(home, json, within, lambda watch: watch.returned(model, found.version))
+    else:
+        said = f"version {found.version} is asked back; `sluice status` tells when it is done"
+        _told(json, found, said)
 
 
 @app.command()
@@ -239,11 +264,12 @@ def train(
 ) -> None:
     """Ask for a run on data that is there already, perhaps with other code."""
     home = context.obj.home
-    wanted = actions.train(home, model, dataset=dataset, folder=source)
+    wanted, run = actions.train(home, model, dataset=dataset, folder=source)
     if wait:
-        with Live(_console(json), f"a run on {wanted[:12]}") as live:
-            _watch(home, live).dataset(model, wanted, within=within)
-    _told(json, {"model": model, "dataset": wanted}, f"a run on {wanted[:12]} is asked for")
+        _wait(home, json, within, lambda watch: watch.run(run))
+    else:
+        record = {"model": model, "dataset": wanted, "run": run}
+        _told(json, record, f"run {run} is asked for; `sluice show {run}` tells its way")
 
 
 @app.command()
@@ -258,34 +284,39 @@ def logs(
     group, stream = group_of(home, name)
     tell = follow if following else lines
     for line in tell(home, group, stream):
-        print(render.as_json(line) if json else line["message"].rstrip())
+        print(render.as_line(line) if json else line["message"].rstrip())
 
 
 def main() -> None:
     """Run; a refusal is one line on standard error and exit status 2."""
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False))
     except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except _USAGE as error:
-        _refuse(BadInputError(f"{error}; `sluice --help` lists what there is"))
+        _misused(error)
     except CliError as error:
         _refuse(error)
-    except (BotoCoreError, ClientError) as error:
-        _refuse(_sorted(error))
+    except aws_errors.FAMILIES as error:
+        _refuse(aws_errors.told(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _refuse(BadInputError(f"{where}{error.strerror or error}; look at the path and its rights"))
 
 
-def _sorted(error: BotoCoreError | ClientError) -> CliError:
-    """An AWS error that no verb expected, in the command's own words."""
-    if isinstance(error, EndpointConnectionError):
-        return UnreachableError(f"{error}; is it up, and is the region right?")
-    if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
-        if code in _EXPIRED:
-            return CredentialsError(f"{code}: sign in again, for example by `aws sso login`")
-        said = error.response["Error"].get("Message", "")
-        return UnreachableError(f"{error.operation_name}: {code}: {said}")
-    return CredentialsError(f"{error}; see `aws configure`")
+def _interrupted(number: int, _frame: object) -> None:
+    """SIGTERM ends a verb as Ctrl-C does: with everything put away."""
+    raise KeyboardInterrupt(number)
+
+
+def _misused(error: Exception) -> None:
+    """Wrong usage; without any verb the help is the answer."""
+    said = error.format_message() if hasattr(error, "format_message") else str(error)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(said)
+        sys.exit(0)
+    _refuse(BadInputError(f"{said.rstrip('.')}; `sluice --help` lists what there is"))
 
 
 def _refuse(error: CliError) -> None:
@@ -301,8 +332,15 @@ def _told(json: bool, record: object, said: str) -> None:  # noqa: FBT001  # as 
     print(render.as_json(record) if json else said)
 
 
-def _watch(home: Home, live: Live) -> Watch:
-    return Watch(home.ledger, home.names, live.tell, live.now)
+def _wait(home: Home, json: bool, within: float, follow: Callable[[Watch], None]) -> None:  # noqa: FBT001  # as above
+    """Follow to the end, good or bad; as JSON every record that was followed is printed."""
+    with Live(_console(json), "waiting") as live:
+        watch = Watch(home.ledger, home.names, live.tell, within, live.now)
+        try:
+            follow(watch)
+        finally:
+            if json:
+                print(render.as_json(watch.seen))
 
 
 def _read(file: str) -> bytes:
@@ -320,8 +358,9 @@ def _show_status(found: Status) -> None:
     for model in found.models:
         champion = f"v{model.champion}" if model.champion else "none"
         shares = ", ".join(f"{v} {w} %" for v, w in sorted(model.weights.items()))
+        shown = f" ({shares})" if shares else ""
         console.print(
-            f"[bold]{model.model}[/]  champion {champion}  endpoint {model.endpoint} ({shares})",
+            f"[bold]{model.model}[/]  champion {champion}  endpoint {model.endpoint}{shown}",
             highlight=False,
         )
         if model.rollout and model.rollout_state:
@@ -329,6 +368,8 @@ def _show_status(found: Status) -> None:
                 f"  rollout {model.rollout} {render.state(model.rollout_state)} {model.weight} %",
                 highlight=False,
             )
+        if model.waiting:
+            console.print(f"  version {model.waiting} waits for its turn", highlight=False)
         if model.last_run and model.last_state:
             console.print(f"  last run {model.last_run} {render.state(model.last_state)}")
     if not found.models:
@@ -337,8 +378,13 @@ def _show_status(found: Status) -> None:
         console.print(f"[yellow]{found.overdue} records overdue[/]: the sweep will ask again")
 
 
+def _only_here(options: Options) -> None:
+    if options.profile is not None or options.region is not None:
+        raise BadInputError("--profile and --region mean an account; the embedded AWS has neither")
+
+
 def _purge(folder: Path) -> None:
-    for name in ("state", "cdk.out"):
+    for name in ("state", "cdk.out", "demo"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for path in folder.glob("*.log"):
         path.unlink()

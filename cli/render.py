@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from functions.ledger import DropRecord, Evidence, Record, RolloutRecord, RunRecord
 
@@ -29,6 +31,11 @@ def as_json(value: object) -> str:
     return json.dumps(value, default=_plain, indent=2)
 
 
+def as_line(value: object) -> str:
+    """A record as one line of JSON."""
+    return json.dumps(value, default=_plain)
+
+
 def _plain(value: object) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude={"outbox", "traceparent"})
@@ -42,7 +49,7 @@ def state(word: str) -> str:
 
 
 def drop_line(drop: DropRecord) -> str:
-    why = f" {drop.reason}: {drop.message}" if drop.reason else ""
+    why = f" {drop.reason}: {escape(drop.message)}" if drop.reason else ""
     rows = f" {drop.rows} rows" if drop.rows else ""
     return f"drop {drop.model}/{drop.drop} {state(drop.state)}{rows}{why}"
 
@@ -50,14 +57,14 @@ def drop_line(drop: DropRecord) -> str:
 def run_line(run: RunRecord) -> str:
     version = f" as version {run.version}" if run.version else ""
     reason = f" {run.reason}:" if run.reason else ""
-    return f"run {run.run} {state(run.state)}{version}{reason} {run.message}".rstrip()
+    return f"run {run.run} {state(run.state)}{version}{reason} {escape(run.message)}".rstrip()
 
 
 def rollout_line(rollout: RolloutRecord) -> str:
     reason = f" {rollout.reason}:" if rollout.reason else ""
     return (
         f"rollout {rollout.rollout} {state(rollout.state)} {rollout.weight} %"
-        f"{reason} {rollout.message}"
+        f"{reason} {escape(rollout.message)}"
     ).rstrip()
 
 
@@ -78,19 +85,22 @@ def under_way(record: Record) -> tuple[str, float | None]:
 
 
 def runs_table(runs: Iterable[RunRecord]) -> Table:
-    table = Table(box=None)
-    for heading in ("run", "model", "state", "version", "cause", "started"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("said", no_wrap=True, overflow="ellipsis")
+    """Runs, newest first; what does not fit is cut from the words, never from ids and states."""
+    table = Table(box=None, expand=True)
+    for heading, least in (("run", 12), ("model", None), ("state", 8), ("version", None)):
+        table.add_column(heading, no_wrap=True, min_width=least)
+    table.add_column("cause", no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column("started", no_wrap=True, min_width=14)
+    table.add_column("said", no_wrap=True, overflow="ellipsis", ratio=1)
     for run in sorted(runs, key=lambda r: r.started_at, reverse=True):
         table.add_row(
             run.run,
             run.model,
             state(run.state),
             str(run.version or ""),
-            run.cause,
+            Text(run.cause),
             f"{run.started_at:%m-%d %H:%M:%S}",
-            (f"{run.reason}: " if run.reason else "") + run.message,
+            Text((f"{run.reason}: " if run.reason else "") + run.message),
         )
     return table
 
@@ -98,7 +108,7 @@ def runs_table(runs: Iterable[RunRecord]) -> Table:
 def timeline(history: Sequence[Evidence]) -> Table:
     table = Table("when", "who", "what", box=None)
     for line in history:
-        table.add_row(f"{line.at:%H:%M:%S.%f}"[:-3], line.by, line.text)
+        table.add_row(f"{line.at:%H:%M:%S.%f}"[:-3], line.by, Text(line.text))
     return table
 
 
@@ -107,4 +117,4 @@ def fields(console: Console, told: Mapping[str, object]) -> None:
     width = max(len(name) for name in told)
     for name, value in told.items():
         if value not in (None, "", [], {}):
-            console.print(f"[bold]{name:<{width}}[/]  {value}", highlight=False)
+            console.print(f"[bold]{name:<{width}}[/]  {escape(str(value))}", highlight=False)

@@ -20,6 +20,8 @@ class ModelStatus:
     rollout_state: str | None
     weight: int | None
     """The challenger's percent."""
+    waiting: int | None
+    """The newest version approved meanwhile."""
     last_run: str | None
     last_state: str | None
 
@@ -68,6 +70,7 @@ def _model(
         rollout=held,
         rollout_state=rollout.state.value if rollout else None,
         weight=rollout.weight if rollout else None,
+        waiting=endpoint.waiting if endpoint else None,
         last_run=last.run if last else None,
         last_state=last.state.value if last else None,
     )

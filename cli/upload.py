@@ -73,12 +73,15 @@ def gather(paths: Sequence[Path]) -> list[File]:
     return [found[name] for name in sorted(found)]
 
 
-def drop_id(text: str | None) -> str:
+def drop_id(text: str | None, *, option: str = "--id") -> str:
     """The id a person chose, or one of the present time; raises BadInputError."""
     if text is None:
         return datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%f")[:-3].replace("T", "_")
     if not is_drop_id(text):
-        raise BadInputError(f"--id {text!r}: use up to 63 of letters, digits and . _ = -")
+        raise BadInputError(
+            f"{option} {text!r}: use up to 63 of letters, digits and . _ = -,"
+            " beginning with a letter or digit"
+        )
     return text
 
 
@@ -97,6 +100,7 @@ def put(s3: Any, *, bucket: str, prefix: str, files: Sequence[File], progress: P
 
 
 def upload(s3: Any, *, bucket: str, prefix: str, files: Sequence[File], progress: Progress) -> None:
-    """Put the files, then the manifest that closes the drop."""
+    """Put the files, then the manifest that closes the drop; all are read before the first is."""
+    closing = manifest(files)
     put(s3, bucket=bucket, prefix=prefix, files=files, progress=progress)
-    s3.put_object(Bucket=bucket, Key=f"{prefix}{MANIFEST}", Body=manifest(files).encode())
+    s3.put_object(Bucket=bucket, Key=f"{prefix}{MANIFEST}", Body=closing.encode())

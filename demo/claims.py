@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Claims:
         """Assert; a claim that fails does not end the story, but it fails the demo."""
         self.made.append(Claim(self.chapter, text, str(seen), holds))
         mark = "[green]✓[/]" if holds else "[red]✗[/]"
-        self.console.print(f"  {mark} {text} [dim]{seen}[/]", highlight=False)
+        self.console.print(f"  {mark} {escape(text)} [dim]{escape(str(seen))}[/]", highlight=False)
 
     @property
     def hold(self) -> bool:
@@ -42,5 +44,5 @@ class Claims:
         table = Table("", "", "claim", "seen", title="What was claimed, and what was seen")
         for claim in self.made:
             mark = "[green]✓[/]" if claim.holds else "[red]✗[/]"
-            table.add_row(mark, claim.chapter, claim.text, claim.seen)
+            table.add_row(mark, claim.chapter, Text(claim.text), Text(claim.seen))
         return table

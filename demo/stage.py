@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from cli import actions
 from cli.errors import TimedOutError
 from cli.home import Home, Local
+from cli.upload import gather
 from functions.ledger import DropRecord, EndpointRecord, RolloutRecord, RunRecord, RunState
 from functions.names import rollout_id
 
@@ -28,12 +29,12 @@ class Stage:
     """When the last object of each drop was put, in seconds since the epoch."""
 
     def drop(self, name: str, folder: Path) -> None:
-        """Drop a folder under an id, as `sluice drop` does."""
+        """Drop a folder under an id, also one that was used, as any S3 client may."""
 
         def arrived(_name: str, _sent: int, _size: int) -> None:
             self.dropped[name] = time.time()
 
-        actions.drop(self.home, MODEL, [folder], id_=name, progress=arrived)
+        actions.again(self.home, MODEL, gather([folder]), id_=name, progress=arrived)
 
     def record(self, drop: str) -> DropRecord | None:
         return self.home.ledger.get(DropRecord, f"{MODEL}#{drop}")

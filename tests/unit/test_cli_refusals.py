@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from cli import errors
 from cli.deploy import Cdk
 from cli.embedded import start
 from cli.main import app, main
+from cli.up import alone, check_models
 
 VERBS = [
     "approve",
@@ -66,6 +68,10 @@ def test_the_verbs_are_these() -> None:
         (["juggle"], "BAD_INPUT"),
         (["approve", "digits", "two"], "BAD_INPUT"),
         (["drop"], "BAD_INPUT"),
+        (["up", "--port", "99999"], "BAD_INPUT"),
+        (["up", "--time-scale", "0"], "BAD_INPUT"),
+        (["up", "--models", "nowhere"], "BAD_DEFINITION"),
+        (["--profile", "somebody", "down"], "BAD_INPUT"),
     ],
 )
 def test_a_refusal_is_one_line_with_its_code(
@@ -111,8 +117,12 @@ def test_codes_are_stable_and_differ() -> None:
     codes = [error.code for error in errors.CliError.__subclasses__()]
 
     assert sorted(codes) == [
+        "AWS_REFUSED",
+        "BAD_DEFINITION",
         "BAD_INPUT",
+        "BUSY",
         "DEPLOY_FAILED",
+        "ENDED_BADLY",
         "NOTHING_TO_DO",
         "NOT_DEPLOYED",
         "NOT_FOUND",
@@ -124,3 +134,55 @@ def test_codes_are_stable_and_differ() -> None:
         "UNKNOWN_MODEL",
         "UNREACHABLE",
     ]
+
+
+def test_a_process_that_merely_has_the_number_is_left_alone(sluice: Sluice) -> None:
+    Path(".sluice").mkdir()
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    told = {"url": "http://127.0.0.1:1", "pid": other.pid, "time_scale": 1}
+    Path(".sluice/local.json").write_text(json.dumps(told))
+
+    status, _ = sluice("down")
+
+    assert status == 0
+    assert other.poll() is None
+    assert not Path(".sluice/local.json").exists()
+    other.communicate()
+
+
+@pytest.mark.parametrize("written", ["[]", '{"url": 1}', "nonsense", '{"pid": "x"}'])
+def test_what_cannot_be_read_counts_as_nothing_being_up(sluice: Sluice, written: str) -> None:
+    Path(".sluice").mkdir()
+    Path(".sluice/local.json").write_text(written)
+
+    assert sluice("status")[1].startswith("NOT_UP: ")
+
+
+def test_without_a_verb_the_help_is_the_answer(sluice: Sluice) -> None:
+    assert sluice() == (0, "")
+
+
+def test_a_model_that_cannot_be_deployed_is_told_before_anything_begins(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "digits"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text("")
+
+    with pytest.raises(errors.BadDefinitionError, match=r"model\.toml: no such file"):
+        check_models(tmp_path / "models")
+
+
+def test_two_cannot_bring_up_in_one_folder(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(errors.BusyError), alone(tmp_path):
+        pass
+
+
+def test_what_app_py_refuses_keeps_its_code(tmp_path: Path) -> None:
+    said = "Bundling\nUNKNOWN_STAGE: no stage 'x'; choose one of dev, prod\nSubprocess exited\n"
+    call = subprocess.Popen(
+        [sys.executable, "-c", f"print({said!r}, end=''); raise SystemExit(1)"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    with pytest.raises(errors.EndedBadlyError, match=r"^UNKNOWN_STAGE: no stage 'x'; choose"):
+        Cdk(tmp_path, "x", tmp_path).finish("synth", call)
