@@ -28,7 +28,7 @@ class Messaging(Construct):
             self,
             "ScheduleRole",
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
-            description="Lets one-shot schedules speak on the sluice bus, or be kept as undelivered",
+            description="Lets one-shot schedules speak on the bus, or be kept as undelivered",
         )
         self.bus.grant_put_events_to(self.schedule_role)
         self.undelivered = sqs.Queue(

@@ -1,4 +1,4 @@
-"""Stages are values: both keep data when their stack goes, and `prod` refuses to lose its ledger."""
+"""Stages are values: both keep their data without the stack; `prod` refuses to lose its ledger."""
 
 from dataclasses import dataclass
 from types import MappingProxyType

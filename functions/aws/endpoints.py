@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.aws.answers import fault_in, version_in
 from functions.aws.refusals import (
     NOT_DONE,
-    NotDone,
     NoRoomError,
+    NotDone,
     Refusal,
     RefusedError,
     message,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
 
 _WEIGHT_PER_PERCENT = 1.0
-_SHOWN = 100
-"""Bytes of an answer that cannot be used."""
 
 
 class EndpointBusyError(RuntimeError):
@@ -120,8 +119,8 @@ class Endpoints:
                 ContentType="application/json",
                 Body=json.dumps({"instances": list(instances)}).encode(),
             )
-            version = _version_in(answer.get("CustomAttributes", ""))
-            fault = _fault_in(answer["Body"].read(), questions=len(instances))
+            version = version_in(answer.get("CustomAttributes", ""))
+            fault = fault_in(answer["Body"].read(), questions=len(instances))
         except ClientError as error:
             fault = message(error)
         except BotoCoreError as error:
@@ -205,23 +204,3 @@ def _raise_sorted(error: NotDone, *, what: str) -> None:
 def _percent(weights: Mapping[str, float]) -> dict[str, int]:
     total = sum(weights.values())
     return {v: round(100 * w / total) if total else 0 for v, w in weights.items()}
-
-
-def _fault_in(body: bytes, *, questions: int) -> str:
-    """What is wrong with an answer; empty when it has one prediction to each question."""
-    try:
-        said: Any = json.loads(body)
-    except ValueError:
-        return f"the answer is not JSON: {body[:_SHOWN]!r}"
-    predictions = said.get("predictions") if isinstance(said, dict) else None
-    if not isinstance(predictions, list):
-        return f"the answer has no list of predictions: {body[:_SHOWN]!r}"
-    if len(predictions) != questions:
-        return f"{len(predictions)} answers to {questions} questions"
-    return ""
-
-
-def _version_in(attributes: str) -> int | None:
-    """The `version=2` of the attributes the container sends with each answer."""
-    said = dict(part.split("=", 1) for part in attributes.split(";") if "=" in part)
-    return int(said["version"]) if said.get("version", "").isdecimal() else None

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from functions.aws.refusals import (
     NOT_DONE,
-    NotDone,
     NoRoomError,
+    NotDone,
     Refusal,
     RefusedError,
     message,

@@ -51,7 +51,9 @@ def calls_of(unit: str) -> frozenset[Call]:
 
 def used_by(unit: str) -> set[tuple[str, str]]:
     """(adapter, method) for everything a function's package touches of its adapters."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "functions" / unit).glob("*.py")]
+    trees = [
+        ast.parse(path.read_text("utf-8")) for path in (ROOT / "functions" / unit).glob("*.py")
+    ]
     held = {
         name: kind
         for tree in trees

@@ -31,7 +31,7 @@ CANDIDATE = Candidate(
 
 def sagemaker(**answers: Any) -> FakeClient:
     """One that knows the group and a version 3 that waits for a person."""
-    known = {
+    known: dict[str, Any] = {
         "describe_model_package_group": {"ModelPackageGroupArn": GROUP},
         "list_model_packages": {"ModelPackageSummaryList": []},
         "describe_model_package": {
