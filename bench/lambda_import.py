@@ -31,7 +31,8 @@ _CLIENTS = {
     "sweep": ("dynamodb", "events"),
 }
 _SETTINGS = (
-    *("prefix", "bus_name", "bus_arn", "table_name", "data_bucket", "artifact_bucket"),
+    *("prefix", "bus_name", "bus_arn", "table_name", "undelivered_arn"),
+    *("data_bucket", "artifact_bucket"),
     *("schedule_group", "schedule_role_arn", "training_role_arn", "training_image"),
     *("evaluation_role_arn", "evaluation_image", "serving_role_arn", "serving_image"),
 )

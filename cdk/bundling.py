@@ -121,7 +121,10 @@ class Bundler:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-            raise BundleError(f"BUNDLE_FAILED: pip install {' '.join(packages)}: {reason}")
+            raise BundleError(
+                f"pip install {' '.join(packages)}: {reason};"
+                f" pip must reach a package index, or {self.cache} must hold what it once fetched"
+            )
 
 
 def prune(site: Path) -> None:

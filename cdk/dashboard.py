@@ -6,6 +6,7 @@ import aws_cdk as cdk_
 import aws_cdk.aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from cdk.alarms import Alarms
 from cdk.functions import HandlerFunction
 from cdk.messaging import Messaging
 from cdk.models import Model
@@ -34,12 +35,14 @@ class Dashboard(Construct):
         models: Sequence[Model],
         handlers: Mapping[str, HandlerFunction],
         messaging: Messaging,
+        alarms: Alarms,
     ) -> None:
         super().__init__(scope, id_)
         self.page = cloudwatch.Dashboard(self, "Page", dashboard_name=stage.prefix)
         for model in models:
             self._model(model)
         self._functions(handlers, messaging)
+        self.page.add_widgets(cloudwatch.AlarmStatusWidget(alarms=alarms.all, width=24, height=4))
 
     def _model(self, model: Model) -> None:
         self.page.add_widgets(

@@ -1,50 +1,13 @@
 """Everything each function may do, on one page; what is not here is denied."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import aws_cdk as cdk_
 import aws_cdk.aws_iam as iam
 
 from cdk.functions import HandlerFunction
-from cdk.ledger import LedgerTable
-from cdk.messaging import Messaging
-from cdk.roles import ExecutionRoles
-from cdk.stages import Stage
-from cdk.storage import Storage
+from cdk.places import Places
 
 Grants = Mapping[str, list[iam.PolicyStatement]]
-
-
-@dataclass(frozen=True)
-class Places:
-    """ARNs that grants speak of."""
-
-    stage: Stage
-    stack: cdk_.Stack
-    storage: Storage
-    messaging: Messaging
-    ledger: LedgerTable
-    roles: ExecutionRoles
-
-    def sagemaker(self, kind: str, name: str | None = None) -> str:
-        return self._arn("sagemaker", f"{kind}/{name or f'{self.stage.prefix}-*'}")
-
-    def data(self, path: str) -> str:
-        return f"{self.storage.data.bucket_arn}/{path}"
-
-    def artifacts(self, path: str) -> str:
-        return f"{self.storage.artifacts.bucket_arn}/{path}"
-
-    def schedules(self) -> str:
-        return self._arn("scheduler", f"schedule/{self.stage.prefix}/*")
-
-    def definitions(self) -> str:
-        return self._arn("ssm", f"parameter/{self.stage.prefix.replace('-', '/', 1)}/models/*")
-
-    def _arn(self, service: str, resource: str) -> str:
-        s = self.stack
-        return f"arn:{s.partition}:{service}:{s.region}:{s.account}:{resource}"
 
 
 def grant_all(places: Places, handlers: Mapping[str, HandlerFunction]) -> None:
@@ -55,55 +18,49 @@ def grant_all(places: Places, handlers: Mapping[str, HandlerFunction]) -> None:
 
 
 def _everybody(p: Places) -> list[iam.PolicyStatement]:
-    table = p.ledger.table.table_arn
     return [
         _allow(["events:PutEvents"], p.messaging.bus.event_bus_arn),
-        _allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"],
-            table,
-        ),
+        _allow(["dynamodb:PutItem"], p.ledger.table.table_arn),
     ]
 
 
 def _table(p: Places) -> Grants:
     return {
         "accept_drop": [
+            _looking_up(p),
             _allow(["s3:ListBucketVersions"], p.storage.data.bucket_arn, **_prefix("drops/*")),
-            _allow(["s3:GetObject", "s3:GetObjectVersion"], p.data("drops/*")),
+            _allow(["s3:GetObjectVersion"], p.data("drops/*")),
             _allow(["s3:PutObject"], p.artifacts("datasets/*")),
             _allow(["ssm:GetParameter"], p.definitions()),
             *_scheduling(p),
         ],
         "start_training": [
+            _looking_up(p),
             _allow(["ssm:GetParameter"], p.definitions()),
-            _allow(["s3:GetObject"], p.artifacts("code/*")),
-            _allow(
-                ["sagemaker:CreateTrainingJob", "sagemaker:AddTags"],
-                p.sagemaker("training-job"),
-                Bool={"sagemaker:NetworkIsolation": "true"},
-            ),
+            *_reading(p, "code/*"),
+            *_starting(p, "CreateTrainingJob", "training-job"),
             _pass(p.roles.training),
         ],
         "start_evaluation": [
+            _looking_up(p),
             _allow(["sagemaker:DescribeTrainingJob"], p.sagemaker("training-job")),
-            _allow(
-                ["sagemaker:CreateProcessingJob", "sagemaker:AddTags"],
-                p.sagemaker("processing-job"),
-                Bool={"sagemaker:NetworkIsolation": "true"},
-            ),
+            *_starting(p, "CreateProcessingJob", "processing-job"),
             _pass(p.roles.evaluation),
         ],
         "gate_model": [
+            _looking_up(p),
             _allow(["sagemaker:DescribeProcessingJob"], p.sagemaker("processing-job")),
-            _allow(["s3:GetObject"], p.artifacts("runs/*")),
+            *_reading(p, "runs/*"),
             *_reading_versions(p),
             _allow(
-                ["sagemaker:CreateModelPackage"],
+                ["sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"],
                 p.sagemaker("model-package"),
                 p.sagemaker("model-package-group"),
             ),
+            _allow(["sagemaker:UpdateModelPackage"], p.sagemaker("model-package")),
         ],
         "start_rollout": [
+            _looking_up(p),
             *_reading_versions(p),
             _allow(
                 ["sagemaker:CreateModel"],
@@ -112,24 +69,25 @@ def _table(p: Places) -> Grants:
             ),
             _allow(["sagemaker:CreateEndpointConfig"], p.sagemaker("endpoint-config")),
             _allow(
-                [
-                    "sagemaker:CreateEndpoint",
-                    "sagemaker:UpdateEndpoint",
-                    "sagemaker:DescribeEndpoint",
-                    "sagemaker:DeleteEndpoint",
-                ],
+                ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
                 p.sagemaker("endpoint"),
                 p.sagemaker("endpoint-config"),
+            ),
+            _allow(
+                ["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")
             ),
             _pass(p.roles.serving),
         ],
         "step_rollout": [
+            _looking_up(p),
             *_steering(p),
             _allow(["cloudwatch:GetMetricData"], "*"),
             *_scheduling(p),
         ],
         "roll_back": [
+            _looking_up(p),
             *_steering(p),
+            _allow(["sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")),
             *_reading_versions(p),
             _allow(
                 ["sagemaker:UpdateModelPackage"],
@@ -139,8 +97,37 @@ def _table(p: Places) -> Grants:
         ],
         "sweep": [
             _allow(["dynamodb:Query"], f"{p.ledger.table.table_arn}/index/open"),
+            _allow(["dynamodb:UpdateItem"], p.ledger.table.table_arn),
         ],
     }
+
+
+def _looking_up(p: Places) -> iam.PolicyStatement:
+    return _allow(["dynamodb:GetItem"], p.ledger.table.table_arn)
+
+
+def _reading(p: Places, path: str) -> list[iam.PolicyStatement]:
+    """Objects that may be missing: without the right to list, S3 answers 403 instead of 404."""
+    return [
+        _allow(["s3:GetObject"], p.artifacts(path)),
+        _allow(["s3:ListBucket"], p.storage.artifacts.bucket_arn, **_prefix(path)),
+    ]
+
+
+def _starting(p: Places, action: str, kind: str) -> list[iam.PolicyStatement]:
+    """A job, cut off from the network, and its tags: they are a call of their own to IAM."""
+    return [
+        _allow(
+            [f"sagemaker:{action}"],
+            p.sagemaker(kind),
+            Bool={"sagemaker:NetworkIsolation": "true"},
+        ),
+        _allow(
+            ["sagemaker:AddTags"],
+            p.sagemaker(kind),
+            StringEquals={"sagemaker:TaggingAction": action},
+        ),
+    ]
 
 
 def _steering(p: Places) -> list[iam.PolicyStatement]:
@@ -153,21 +140,14 @@ def _steering(p: Places) -> list[iam.PolicyStatement]:
             ],
             p.sagemaker("endpoint"),
         ),
-        _allow(["s3:GetObject"], p.artifacts("datasets/*")),
+        *_reading(p, "datasets/*"),
     ]
 
 
 def _reading_versions(p: Places) -> list[iam.PolicyStatement]:
     return [
-        _allow(
-            [
-                "sagemaker:DescribeModelPackage",
-                "sagemaker:DescribeModelPackageGroup",
-                "sagemaker:ListModelPackages",
-            ],
-            p.sagemaker("model-package"),
-            p.sagemaker("model-package-group"),
-        )
+        _allow(["sagemaker:DescribeModelPackage"], p.sagemaker("model-package")),
+        _allow(["sagemaker:DescribeModelPackageGroup"], p.sagemaker("model-package-group")),
     ]
 
 

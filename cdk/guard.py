@@ -1,13 +1,13 @@
 """cdk-nag over the whole app, and what is acknowledged, each with a reason."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import aws_cdk as cdk_
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
+from cdk.stack import SluiceStack
 from cdk.stages import Stage
-from cdk.storage import Storage
 
 SHORTEST_REASON = 20
 _PACK = "AwsSolutions::AwsSolutions-"
@@ -26,21 +26,30 @@ class GuardError(RuntimeError):
     """An acknowledgement without a reason."""
 
 
-def guard(app: cdk_.App, stack: cdk_.Stack, *, stage: Stage, storage: Storage) -> None:
+def guard(app: cdk_.App, stack: SluiceStack, *, stage: Stage) -> None:
     """Have synth fail on any violation that is not acknowledged."""
     cdk_.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     acknowledge(stack, _RULES)
-    acknowledge(stack, {f"IAM5[Resource::{k}]": v for k, v in wildcards(stage, stack, storage)})
+    acknowledge(stack, {f"IAM5[Resource::{k}]": v for k, v in wildcards(stage, stack)})
+    for role, reason in without_resource(stack):
+        acknowledge(role, {"IAM5[Resource::*]": reason})
 
 
-def wildcards(stage: Stage, stack: cdk_.Stack, storage: Storage) -> list[tuple[str, str]]:
-    """Every wildcard in a policy and why it cannot be narrower."""
+def without_resource(stack: SluiceStack) -> Iterable[tuple[IConstruct, str]]:
+    """The roles with a call that takes no resource, and which call that is."""
+    roles = stack.roles
+    for role in (roles.training, roles.evaluation, roles.serving):
+        yield role, "PutMetricData (held to SageMaker's namespace) and ECR login take no resource"
+    yield stack.handlers["step_rollout"].role, "GetMetricData only reads, and takes no resource"
+
+
+def wildcards(stage: Stage, stack: SluiceStack) -> list[tuple[str, str]]:
+    """Every wildcard in a resource's name and why it cannot be narrower."""
     named = "The name is made while running, always under this stage's own prefix"
-    data, artifacts = (_logical(stack, b) for b in (storage.data, storage.artifacts))
+    data, artifacts = (_logical(stack, b) for b in (stack.storage.data, stack.storage.artifacts))
     jobs = "SageMaker writes each job's log stream here; it names the stream itself"
     parameters = f"parameter/{stage.prefix.replace('-', '/', 1)}/models/*"
     return [
-        ("*", "GetMetricData, PutMetricData (fixed namespace), ECR login take no resource"),
         *((f"<{data}.Arn>/{p}/*", "Every drop is a new key below") for p in ("drops", "holdouts")),
         *(
             (f"<{artifacts}.Arn>/{p}/*", "Every run makes new keys below this one prefix")

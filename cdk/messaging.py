@@ -13,7 +13,7 @@ KEPT = cdk_.Duration.days(14)
 
 
 class Messaging(Construct):
-    """Bus, schedule group with its role, and the dead letters of rules."""
+    """Bus, schedule group with its role, and the dead letters of rules and schedules."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
@@ -28,7 +28,7 @@ class Messaging(Construct):
             self,
             "ScheduleRole",
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
-            description="Lets one-shot schedules speak on the sluice bus, and nothing else",
+            description="Lets one-shot schedules speak on the bus, or be kept as undelivered",
         )
         self.bus.grant_put_events_to(self.schedule_role)
         self.undelivered = sqs.Queue(
@@ -37,4 +37,7 @@ class Messaging(Construct):
             retention_period=KEPT,
             enforce_ssl=True,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
+        )
+        self.schedule_role.add_to_policy(
+            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.undelivered.queue_arn])
         )

@@ -68,7 +68,7 @@ class ExecutionRoles(Construct):
             iam.PolicyStatement(
                 actions=["cloudwatch:PutMetricData"],
                 resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
+                conditions={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
             )
         )
         role.add_to_policy(_allow(["ecr:GetAuthorizationToken"], ["*"]))

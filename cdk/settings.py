@@ -46,6 +46,7 @@ def settings_of(
         "bus_name": messaging.bus.event_bus_name,
         "bus_arn": messaging.bus.event_bus_arn,
         "table_name": ledger.table.table_name,
+        "undelivered_arn": messaging.undelivered.queue_arn,
         "data_bucket": storage.data.bucket_name,
         "artifact_bucket": storage.artifacts.bucket_name,
         "schedule_group": messaging.schedules.schedule_group_name,

@@ -5,13 +5,15 @@ from pathlib import Path
 import aws_cdk as cdk_
 from constructs import Construct
 
+from cdk.alarms import Alarms
 from cdk.bundling import CHECKS, CORE, Bundler
 from cdk.dashboard import Dashboard
 from cdk.functions import HandlerFunction
-from cdk.grants import Places, grant_all
+from cdk.grants import grant_all
 from cdk.ledger import LedgerTable
 from cdk.messaging import Messaging
 from cdk.models import Model, model_folders
+from cdk.places import Places
 from cdk.roles import ExecutionRoles
 from cdk.rules import Rules
 from cdk.settings import settings_of
@@ -42,10 +44,10 @@ class SluiceStack(cdk_.Stack):
             Model(self, f"Model-{folder.name}", stage=stage, folder=folder, scratch=scratch)
             for folder in model_folders(models)
         ]
-        roles = ExecutionRoles(self, "Roles", stage=stage, storage=storage)
+        self.roles = roles = ExecutionRoles(self, "Roles", stage=stage, storage=storage)
         core = bundler.code("core", CORE)
         checks = bundler.code("checks", CHECKS)
-        handlers = {
+        self.handlers = handlers = {
             unit: HandlerFunction(
                 self,
                 unit,
@@ -67,8 +69,15 @@ class SluiceStack(cdk_.Stack):
         }
         grant_all(Places(stage, self, storage, messaging, ledger, roles), handlers)
         Rules(self, "Rules", stage=stage, storage=storage, messaging=messaging, handlers=handlers)
+        alarms = Alarms(self, "Alarms", handlers=handlers, messaging=messaging)
         dashboard = Dashboard(
-            self, "Overview", stage=stage, models=known, handlers=handlers, messaging=messaging
+            self,
+            "Overview",
+            stage=stage,
+            models=known,
+            handlers=handlers,
+            messaging=messaging,
+            alarms=alarms,
         )
         for name, value in {
             "DataBucket": storage.data.bucket_name,

@@ -1,4 +1,4 @@
-"""Stages are values: `dev` may be thrown away, `prod` keeps what it was given."""
+"""Stages are values: both keep their data without the stack; `prod` refuses to lose its ledger."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +10,10 @@ SERVING_VERSION = "0.1.0"
 TRAINING_IMAGE = "pytorch:2.13-cu133-amzn2023-sagemaker"
 """AWS's PyTorch training container; its account publishes it in most regions."""
 TRAINING_ACCOUNT = "763104351884"
+
+
+class UnknownStageError(ValueError):
+    """A stage was asked for that there is not; the message names those there are."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,10 @@ PROD = Stage(
 )
 
 STAGES: MappingProxyType[str, Stage] = MappingProxyType({s.name: s for s in (DEV, PROD)})
+
+
+def stage_named(name: str) -> Stage:
+    """A stage by its name; raises UnknownStageError."""
+    if name not in STAGES:
+        raise UnknownStageError(f"-c stage={name}: choose one of {', '.join(STAGES)}")
+    return STAGES[name]

@@ -6,13 +6,17 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """SageMaker's statuses of a job."""
+    """SageMaker's statuses of a job; one being deleted is stopping."""
 
     RUNNING = "InProgress"
     COMPLETED = "Completed"
     FAILED = "Failed"
     STOPPING = "Stopping"
     STOPPED = "Stopped"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "JobStatus | None":
+        return cls.STOPPING if value == "Deleting" else None
 
 
 @dataclass(frozen=True)

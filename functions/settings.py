@@ -24,6 +24,8 @@ class Settings(BaseModel):
     bus_name: str
     bus_arn: str
     table_name: str
+    undelivered_arn: str
+    """The queue of what the bus did not take."""
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables; values may be CDK tokens."""

@@ -7,6 +7,14 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+_ONE_TRY = Config(
+    retries={"mode": "standard", "total_max_attempts": 1},
+    connect_timeout=3,
+    read_timeout=10,
+    tcp_keepalive=True,
+)
+"""For asking a model: a golden probe that is not answered is an answer, and a second try after
+a slow one would outlast the function."""
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 4},
     connect_timeout=3,
@@ -19,4 +27,4 @@ _CONFIG = Config(
 def client(service: str) -> Any:
     """The client of a service, by boto3's name for it."""
     make: Callable[..., Any] = boto3.client
-    return make(service, config=_CONFIG)
+    return make(service, config=_ONE_TRY if service == "sagemaker-runtime" else _CONFIG)

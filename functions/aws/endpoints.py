@@ -4,9 +4,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.aws.refusals import NoRoomError, Refusal, RefusedError, message, refusal
+from functions.aws.answers import fault_in, version_in
+from functions.aws.refusals import (
+    NOT_DONE,
+    NoRoomError,
+    NotDone,
+    Refusal,
+    RefusedError,
+    message,
+    refusal,
+)
 from functions.endpoint import EndpointView, Hardware, Placement, Probe
 from functions.names import Names
 
@@ -69,7 +78,7 @@ class Endpoints:
                 self._ensure_model(model, placement, hardware)
             self._ensure_config(config, model, placements, hardware)
             self._ensure_endpoint(model, config)
-        except ClientError as error:
+        except NOT_DONE as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
         return config
 
@@ -86,8 +95,23 @@ class Endpoints:
         except ClientError as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
 
+    def remove(self, model: str) -> None:
+        """Take the endpoint away; configurations and models stay. One not there is fine.
+
+        Raises EndpointBusyError while an update or an earlier removal is under way.
+        """
+        try:
+            self._client.delete_endpoint(EndpointName=self._names.endpoint(model))
+        except ClientError as error:
+            if refusal(error) is not Refusal.NOT_THERE:
+                _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+
     def probe(self, model: str, *, variant: str, instances: Sequence[object]) -> Probe:
-        """Ask one variant a question whose form is known to be good, whatever its weight."""
+        """Ask one variant a question whose form is known to be good, whatever its weight.
+
+        Whatever comes back instead of as many predictions is a failed probe, never an error.
+        """
+        version: int | None = None
         try:
             answer = self._runtime.invoke_endpoint(
                 EndpointName=self._names.endpoint(model),
@@ -95,17 +119,13 @@ class Endpoints:
                 ContentType="application/json",
                 Body=json.dumps({"instances": list(instances)}).encode(),
             )
+            version = version_in(answer.get("CustomAttributes", ""))
+            fault = fault_in(answer["Body"].read(), questions=len(instances))
         except ClientError as error:
-            return Probe(variant=variant, ok=False, version=None, message=message(error))
-        said = answer.get("CustomAttributes", "")
-        predictions = json.loads(answer["Body"].read()).get("predictions", [])
-        right = len(predictions) == len(instances)
-        return Probe(
-            variant=variant,
-            ok=right,
-            version=_version_in(said),
-            message="" if right else f"{len(predictions)} answers to {len(instances)} questions",
-        )
+            fault = message(error)
+        except BotoCoreError as error:
+            fault = f"no answer: {error}"
+        return Probe(variant=variant, ok=not fault, version=version, message=fault)
 
     def _ensure_model(self, model: str, placement: Placement, hardware: Hardware) -> None:
         _unless_there(
@@ -168,7 +188,7 @@ def _unless_there(create: Callable[[], object]) -> None:
             raise
 
 
-def _raise_sorted(error: ClientError, *, what: str) -> None:
+def _raise_sorted(error: NotDone, *, what: str) -> None:
     said = f"{what}: {message(error)}"
     match refusal(error):
         case Refusal.BUSY:
@@ -184,9 +204,3 @@ def _raise_sorted(error: ClientError, *, what: str) -> None:
 def _percent(weights: Mapping[str, float]) -> dict[str, int]:
     total = sum(weights.values())
     return {v: round(100 * w / total) if total else 0 for v, w in weights.items()}
-
-
-def _version_in(attributes: str) -> int | None:
-    """The `version=2` of the attributes the container sends with each answer."""
-    said = dict(part.split("=", 1) for part in attributes.split(";") if "=" in part)
-    return int(said["version"]) if said.get("version", "").isdigit() else None

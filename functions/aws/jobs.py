@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from functions.aws.refusals import NoRoomError, Refusal, RefusedError, message, refusal
+from functions.aws.refusals import (
+    NOT_DONE,
+    NoRoomError,
+    NotDone,
+    Refusal,
+    RefusedError,
+    message,
+    refusal,
+)
 from functions.jobs import EvaluationSpec, JobStatus, JobView, TrainingSpec
 
 if TYPE_CHECKING:
@@ -74,7 +82,7 @@ class Jobs:
                 Environment=dict(spec.environment),
                 Tags=_tags(spec.tags),
             )
-        except ClientError as error:
+        except NOT_DONE as error:
             _settle(error, what=f"training job {spec.name}")
 
     def evaluate(self, spec: EvaluationSpec) -> None:
@@ -119,7 +127,7 @@ class Jobs:
                 Environment=dict(spec.environment),
                 Tags=_tags(spec.tags),
             )
-        except ClientError as error:
+        except NOT_DONE as error:
             _settle(error, what=f"processing job {spec.name}")
 
     def training(self, name: str) -> JobView | None:
@@ -152,8 +160,12 @@ class Jobs:
         )
 
 
-def _settle(error: ClientError, *, what: str) -> None:
-    """A job of this name being there is success: the name is made of everything it is told."""
+def _settle(error: NotDone, *, what: str) -> None:
+    """A job of this name being there is success: the name tells run and attempt.
+
+    The run is made of model, dataset, configuration and code. Image, role and output are the
+    stage's, so a job from before a deployment that changed them counts as the same.
+    """
     match refusal(error):
         case Refusal.ALREADY_THERE:
             return

@@ -1,10 +1,12 @@
 """The ledger in DynamoDB: conditional writes, an outbox with each record, append-only evidence."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from functions.ledger import RECORDS, Evidence, Record
 from functions.names import digest_of
@@ -22,11 +24,27 @@ _KINDS: MappingProxyType[str, type[Record]] = MappingProxyType({r.kind: r for r 
 _OPEN = "open"
 _UNSAID = datetime(1970, 1, 1, tzinfo=UTC)
 """An event that is decided and not said is always overdue."""
-_CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
+_CONFLICTS = frozenset(
+    {
+        "ConditionalCheckFailedException",
+        "TransactionCanceledException",
+        "TransactionConflictException",
+    }
+)
+"""Somebody else wrote first, or writes at this moment."""
 
 
 class StaleRecordError(RuntimeError):
     """Somebody wrote the record since it was read: read again and decide again."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An item that is no record this code knows; a person has to look at it."""
+
+    kind: str
+    key: str
+    why: str
 
 
 class Ledger:
@@ -67,8 +85,11 @@ class Ledger:
             if error.response["Error"]["Code"] not in _CONFLICTS:
                 raise
 
-    def overdue(self, now: datetime, *, limit: int) -> tuple[Record, ...]:
-        """Open records whose time has come, the longest overdue first."""
+    def overdue(self, now: datetime, *, limit: int) -> tuple[Record | Unreadable, ...]:
+        """Open records whose time has come, the longest overdue first.
+
+        One that cannot be read stands for itself alone: the others come all the same.
+        """
         page = self._client.query(
             TableName=self._table,
             IndexName=_OPEN,
@@ -78,6 +99,21 @@ class Ledger:
             Limit=limit,
         )
         return tuple(_record(item) for item in page["Items"])
+
+    def put_off(self, kind: str, key: str, *, until: datetime) -> None:
+        """Have an open item looked at later, without reading it; a closed one stays closed."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(kind, key),
+                UpdateExpression="SET due_at = :until",
+                ConditionExpression="attribute_exists(#open)",
+                ExpressionAttributeNames={"#open": _OPEN},
+                ExpressionAttributeValues={":until": {"S": _instant(until)}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _CONFLICTS:
+                raise
 
     def all(self, record: type[R]) -> tuple[R, ...]:
         """Every record of a kind; reads the whole table, for people rather than functions."""
@@ -153,8 +189,16 @@ def _key(kind: str, key: str) -> "dict[str, UniversalAttributeValueTypeDef]":
     return {"pk": {"S": f"{kind}#{key}"}, "sk": {"S": "RECORD"}}
 
 
-def _record(item: "dict[str, AttributeValueTypeDef]") -> Record:
-    return _KINDS[item["kind"]["S"]].model_validate_json(item["body"]["S"])
+def _record(item: "dict[str, AttributeValueTypeDef]") -> Record | Unreadable:
+    kind, _, key = item["pk"]["S"].partition("#")
+    try:
+        return _KINDS[kind].model_validate_json(item["body"]["S"])
+    except KeyError as error:
+        return Unreadable(kind, key, f"has no {error}" if kind in _KINDS else "no known kind")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return Unreadable(kind, key, f"{where}: {first['msg']}" if where else first["msg"])
 
 
 def _instant(at: datetime) -> str:

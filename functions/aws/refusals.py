@@ -2,7 +2,13 @@
 
 from enum import Enum, auto
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
+
+NotDone = ClientError | ParamValidationError
+"""What a call that AWS does not accept raises: its answer, or botocore's own check before it."""
+
+NOT_DONE = (ClientError, ParamValidationError)
+"""The same for `except`."""
 
 
 class Refusal(Enum):
@@ -45,8 +51,10 @@ _TEXTS = (
 )
 
 
-def refusal(error: ClientError) -> Refusal:
+def refusal(error: NotDone) -> Refusal:
     """Sort an error; texts are compared without regard to case, codes exactly."""
+    if isinstance(error, ParamValidationError):
+        return Refusal.INVALID
     code = error.response["Error"]["Code"]
     if code in _CODES:
         return _CODES[code]
@@ -56,6 +64,8 @@ def refusal(error: ClientError) -> Refusal:
     return next((kind for start, kind in _TEXTS if start in text), Refusal.INVALID)
 
 
-def message(error: ClientError) -> str:
-    """AWS's own words."""
+def message(error: NotDone) -> str:
+    """AWS's own words, or botocore's."""
+    if isinstance(error, ParamValidationError):
+        return " ".join(str(error).split())
     return error.response["Error"].get("Message") or str(error)

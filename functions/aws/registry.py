@@ -1,10 +1,11 @@
 """The SageMaker model registry; gate_model is its one writer, roll_back may only reject."""
 
+import re
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.aws.refusals import Refusal, refusal
+from functions.aws.refusals import NOT_DONE, Refusal, RefusedError, message, refusal
 from functions.names import Names, client_token
 from functions.registry import Approval, Candidate, Version
 
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.client import SageMakerClient
     from types_boto3_sagemaker.type_defs import DescribeModelPackageOutputTypeDef
 
+_MOST_PROPERTIES = 50
 _LONGEST_VALUE = 256
+_COMPARISON = ("difference", "low")
+_OF_ONE_CLASS = re.compile(r"_\d+$")
+_METRIC = re.compile(r"[\w .:/=+\-@]{1,100}")
 _LONGEST_REASON = 1024
 _NEWEST = 20
 
@@ -25,15 +30,25 @@ class Registry:
         self._names = names
 
     def register(self, candidate: Candidate) -> int:
-        """The candidate's version number; registering it again is the same version."""
-        group = self._names.package_group(candidate.model)
+        """The candidate's version number; registering it again is the same version.
+
+        Raises RefusedError when SageMaker will never take it.
+        """
         found = self.by_run(candidate.model, candidate.run)
         if found is not None:
             return found.version
+        try:
+            return self._create(candidate)
+        except NOT_DONE as error:
+            if refusal(error) is not Refusal.INVALID:
+                raise
+            raise RefusedError(f"version of run {candidate.run}: {message(error)}") from error
+
+    def _create(self, candidate: Candidate) -> int:
         made = self._client.create_model_package(
-            ModelPackageGroupName=group,
+            ModelPackageGroupName=self._names.package_group(candidate.model),
             ClientToken=client_token("package", candidate.run),
-            ModelPackageDescription=candidate.reason[:_LONGEST_REASON],
+            ModelPackageDescription=_one_line(candidate.reason),
             ModelApprovalStatus=candidate.approval.value,
             InferenceSpecification={
                 "Containers": [{"Image": candidate.image, "ModelDataUrl": candidate.artifact}],
@@ -75,14 +90,13 @@ class Registry:
         """Set a version's approval and say why; the same again, or one deleted, is left alone."""
         arn = self._arn(model, version)
         seen = self._read(arn)
-        if seen is None:
-            return
-        if seen.approval is approval and seen.description == reason[:_LONGEST_REASON]:
+        said = _one_line(reason)
+        if seen is None or (seen.approval is approval and seen.description == said):
             return
         self._client.update_model_package(
             ModelPackageArn=arn,
             ModelApprovalStatus=approval.value,
-            ApprovalDescription=reason[:_LONGEST_REASON],
+            ApprovalDescription=said,
         )
 
     def _arn(self, model: str, version: int) -> str:
@@ -101,15 +115,37 @@ class Registry:
         return _version(seen, self._names)
 
 
+def _one_line(text: str) -> str:
+    """A text as descriptions take it: one line of printable characters, not too long."""
+    line = " ".join(text.split())
+    return "".join(c for c in line if c.isprintable())[:_LONGEST_REASON]
+
+
 def _metadata(candidate: Candidate) -> dict[str, str]:
+    """What the registry says of a version: what it was made of, and the numbers that judged it.
+
+    SageMaker keeps 50 properties. Numbers of single classes (`recall_17`) stay in the evaluation
+    report, and so does whatever has a name SageMaker does not take or comes after the fiftieth,
+    by name; the comparison with the champion is named first.
+    """
     said = {
         "sluice:run": candidate.run,
         "sluice:dataset": candidate.dataset,
         "sluice:code": candidate.code,
         "sluice:model": candidate.model_digest,
     }
-    numbers = {f"metric:{name}": f"{value:.6g}" for name, value in candidate.numbers.items()}
+    telling = sorted(candidate.numbers, key=lambda name: (name not in _COMPARISON, name))
+    room = _MOST_PROPERTIES - len(said)
+    numbers = {
+        f"metric:{name}": f"{candidate.numbers[name]:.6g}"
+        for name in [n for n in telling if _told(n)][:room]
+    }
     return {key: value[:_LONGEST_VALUE] for key, value in (said | numbers).items()}
+
+
+def _told(metric: str) -> bool:
+    of_one_class = _OF_ONE_CLASS.search(metric) is not None
+    return not of_one_class and _METRIC.fullmatch(metric) is not None
 
 
 def _version(seen: "DescribeModelPackageOutputTypeDef", names: Names) -> Version | None:

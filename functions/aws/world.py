@@ -83,4 +83,10 @@ class World:
     def schedules(self, *, group: str, role_arn: str, bus_arn: str) -> "Schedules":
         from functions.aws.schedules import Schedules
 
-        return Schedules(client("scheduler"), group=group, role_arn=role_arn, bus_arn=bus_arn)
+        return Schedules(
+            client("scheduler"),
+            group=group,
+            role_arn=role_arn,
+            bus_arn=bus_arn,
+            undelivered_arn=self._settings.undelivered_arn,
+        )

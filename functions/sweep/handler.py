@@ -7,9 +7,9 @@ from functools import cache
 from events.base import EventError
 from events.foreign import ScheduleFired
 from functions.aws.book import Book
-from functions.aws.ledger import Ledger, StaleRecordError
+from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
 from functions.aws.world import World
-from functions.ledger import LedgerError, Record
+from functions.ledger import RETRY_AFTER, LedgerError, Record
 from functions.sweep.decide import looked_at
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
@@ -38,6 +38,10 @@ class Sweep:
         broken: list[str] = []
         asked: list[str] = []
         for record in self.ledger.overdue(now, limit=self.batch):
+            if isinstance(record, Unreadable):
+                self.ledger.put_off(record.kind, record.key, until=now + RETRY_AFTER)
+                broken.append(f"{record.kind} {record.key}: {record.why}")
+                continue
             try:
                 asked.append(self._ask(record, now))
             except (EventError, LedgerError, KeyError) as error:

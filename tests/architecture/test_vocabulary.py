@@ -62,7 +62,13 @@ UNITS = [
     "sweep",
 ]
 
-SHARED = ["SLUICE_BUS_ARN", "SLUICE_BUS_NAME", "SLUICE_PREFIX", "SLUICE_TABLE_NAME"]
+SHARED = [
+    "SLUICE_BUS_ARN",
+    "SLUICE_BUS_NAME",
+    "SLUICE_PREFIX",
+    "SLUICE_TABLE_NAME",
+    "SLUICE_UNDELIVERED_ARN",
+]
 
 OWN: dict[type[Settings], list[str]] = {
     AcceptDropSettings: [

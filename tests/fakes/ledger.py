@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from functions.aws.ledger import Ledger, StaleRecordError
+from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
 from functions.ledger import Evidence, Record
 from tests.fakes.calls import Calls
 
@@ -17,6 +17,10 @@ class FakeLedger(Ledger):
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
         self.rows: dict[tuple[str, str], Record] = {}
+        self.broken: dict[tuple[str, str], str] = {}
+        """Why the record of a kind and key cannot be read."""
+        self.put_offs: dict[tuple[str, str], datetime] = {}
+        """When an item is looked at instead of when its record says."""
         self.notes: list[Evidence] = []
         self.writes = 0
 
@@ -41,14 +45,19 @@ class FakeLedger(Ledger):
             if self._revision(record) == record.revision:
                 self._keep(record.model_copy(update={"outbox": ()}))
 
-    def overdue(self, now: datetime, *, limit: int) -> tuple[Record, ...]:
+    def overdue(self, now: datetime, *, limit: int) -> tuple[Record | Unreadable, ...]:
         with self.calls.one("ledger.overdue"):
-            open_ = [(_due(record), record) for record in self.records()]
+            open_ = [(self._due(record), record) for record in self.records()]
             due = sorted(
                 ((at, record) for at, record in open_ if at is not None and at <= now),
                 key=lambda pair: pair[0],
             )
-            return tuple(record for _, record in due[:limit])
+            return tuple(self._read(record) for _, record in due[:limit])
+
+    def put_off(self, kind: str, key: str, *, until: datetime) -> None:
+        with self.calls.one("ledger.put_off"):
+            if (kind, key) in self.rows and self._due(self.rows[(kind, key)]) is not None:
+                self.put_offs[(kind, key)] = until
 
     def all(self, record: type[R]) -> tuple[R, ...]:
         return tuple(r for r in self.records() if isinstance(r, record))
@@ -73,7 +82,12 @@ class FakeLedger(Ledger):
     def _keep(self, record: Record) -> None:
         back = type(record).model_validate_json(record.model_dump_json())
         self.rows[(record.kind, record.key)] = back
+        self.put_offs.pop((record.kind, record.key), None)
 
+    def _read(self, record: Record) -> Record | Unreadable:
+        why = self.broken.get((record.kind, record.key))
+        return record if why is None else Unreadable(record.kind, record.key, why)
 
-def _due(record: Record) -> datetime | None:
-    return _EPOCH if record.outbox else record.due_at
+    def _due(self, record: Record) -> datetime | None:
+        due = _EPOCH if record.outbox else record.due_at
+        return self.put_offs.get((record.kind, record.key), due)

@@ -64,7 +64,7 @@ def stack(within: cdk_.App, name: str, folder: Path) -> SluiceStack:
 def _synthesized(name: str, folder: Path) -> Synthesized:
     within = app(folder)
     made = stack(within, name, folder)
-    guard(within, made, stage=STAGES[name], storage=made.storage)
+    guard(within, made, stage=STAGES[name])
     template = Template.from_stack(made).to_json()
     return Synthesized(template["Resources"], template["Outputs"])
 

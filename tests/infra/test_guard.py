@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import aws_cdk as cdk_
+import aws_cdk.aws_iam as iam
 import aws_cdk.aws_s3 as s3
 import pytest
 
@@ -14,7 +15,7 @@ from tests.infra.conftest import app, stack
 def test_the_whole_stack_passes(tmp_path: Path) -> None:
     within = app(tmp_path)
     made = stack(within, "dev", tmp_path)
-    guard(within, made, stage=DEV, storage=made.storage)
+    guard(within, made, stage=DEV)
 
     within.synth()
 
@@ -23,7 +24,7 @@ def test_a_bucket_that_allows_plain_http_does_not_pass(tmp_path: Path) -> None:
     within = app(tmp_path)
     made = stack(within, "dev", tmp_path)
     s3.Bucket(made, "Open")
-    guard(within, made, stage=DEV, storage=made.storage)
+    guard(within, made, stage=DEV)
 
     with pytest.raises(RuntimeError, match="alidation"):
         within.synth()
@@ -32,3 +33,17 @@ def test_a_bucket_that_allows_plain_http_does_not_pass(tmp_path: Path) -> None:
 def test_a_rule_is_not_acknowledged_without_a_reason() -> None:
     with pytest.raises(GuardError, match="at least 20 characters"):
         acknowledge(cdk_.Stack(), {"S1": "because"})
+
+
+def test_a_call_that_takes_no_resource_is_acknowledged_only_where_it_is_known(
+    tmp_path: Path,
+) -> None:
+    within = app(tmp_path)
+    made = stack(within, "dev", tmp_path)
+    made.handlers["sweep"].role.add_to_policy(
+        iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
+    )
+    guard(within, made, stage=DEV)
+
+    with pytest.raises(RuntimeError, match="alidation"):
+        within.synth()

@@ -9,7 +9,7 @@ import pytest
 from cdk.settings import SETTINGS
 from functions.definition import read_definition
 from functions.names import VARIANTS, Names
-from functions.routes import FUNCTIONS, ROUTES
+from functions.routes import FUNCTIONS, ROUTES, SCHEDULES
 from tests.infra.conftest import ROOT, Synthesized
 
 _STAR_IS_ALL_THERE_IS = {
@@ -45,16 +45,56 @@ def test_every_target_of_every_rule_is_retried_and_has_a_dead_letter_queue(
 
 
 def test_every_route_has_its_rule_on_its_bus(dev: Synthesized) -> None:
-    patterns = [
-        ("EventBusName" in rule, rule["EventPattern"])
+    (bus,) = dev.of("AWS::Events::EventBus")
+    account = {"account": [{"Ref": "AWS::AccountId"}]}
+    places = {"prefix": "sluice-dev", "data_bucket": "the data bucket"}
+    units = {
+        logical_id: function["Handler"].split(".")[1]
+        for logical_id, function in dev.of("AWS::Lambda::Function").items()
+    }
+    rules = [
+        {
+            "bus": rule.get("EventBusName"),
+            "pattern": _with_the_data_bucket_named(rule["EventPattern"]),
+            "targets": [units[t["Arn"]["Fn::GetAtt"][0]] for t in rule["Targets"]],
+        }
         for rule in dev.of("AWS::Events::Rule").values()
         if "EventPattern" in rule
     ]
 
-    assert len(patterns) == len(ROUTES)
+    assert len(rules) == len(ROUTES)
     for route in ROUTES:
-        wanted = route.pattern({"prefix": "sluice-dev"})["detail-type"]
-        assert any(ours == route.ours and p["detail-type"] == wanted for ours, p in patterns)
+        assert {
+            "bus": {"Ref": bus} if route.ours else None,
+            "pattern": {**route.pattern(places), **account},
+            "targets": [route.to],
+        } in rules
+
+
+def test_every_schedule_wakes_its_function(dev: Synthesized) -> None:
+    units = {
+        logical_id: function["Handler"].split(".")[1]
+        for logical_id, function in dev.of("AWS::Lambda::Function").items()
+    }
+
+    assert [
+        (rule["ScheduleExpression"], [units[t["Arn"]["Fn::GetAtt"][0]] for t in rule["Targets"]])
+        for rule in dev.of("AWS::Events::Rule").values()
+        if "ScheduleExpression" in rule
+    ] == [(f"rate({every.minutes} minutes)", [every.to]) for every in SCHEDULES]
+
+
+def _with_the_data_bucket_named(pattern: Any) -> Any:
+    """The pattern with words where the template refers to the data bucket."""
+    match pattern:
+        case {"Ref": str(name)} if name.startswith("StorageData"):
+            return "the data bucket"
+        case dict():
+            return {key: _with_the_data_bucket_named(value) for key, value in pattern.items()}
+        case list():
+            return [_with_the_data_bucket_named(value) for value in pattern]
+        case _:
+            return pattern
 
 
 def test_rules_hear_only_their_own_account(dev: Synthesized) -> None:
@@ -139,6 +179,14 @@ def test_a_role_is_passed_only_to_the_service_it_is_for(dev: Synthesized) -> Non
         assert statement["Resource"] != "*"
 
 
+def test_containers_may_put_metrics_only_where_sagemaker_does(dev: Synthesized) -> None:
+    putting = [s for s in statements(dev) if "cloudwatch:PutMetricData" in listed(s["Action"])]
+
+    assert [s["Condition"] for s in putting] == [
+        {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
+    ] * 3
+
+
 def test_jobs_and_models_can_only_be_made_isolated_from_the_network(dev: Synthesized) -> None:
     making = {
         "sagemaker:CreateTrainingJob",
@@ -147,19 +195,12 @@ def test_jobs_and_models_can_only_be_made_isolated_from_the_network(dev: Synthes
     }
     for statement in statements(dev):
         if making & set(listed(statement["Action"])):
+            assert len(listed(statement["Action"])) == 1
             assert statement["Condition"] == {"Bool": {"sagemaker:NetworkIsolation": "true"}}
 
 
-def test_roll_back_may_reject_a_version_and_never_approve_one(dev: Synthesized) -> None:
-    changing = [s for s in statements(dev) if "sagemaker:UpdateModelPackage" in listed(s["Action"])]
-
-    assert [s["Condition"] for s in changing] == [
-        {"StringEquals": {"sagemaker:ModelApprovalStatus": "Rejected"}}
-    ]
-
-
 def test_every_model_has_alarms_on_both_variants(dev: Synthesized) -> None:
-    alarms = {a["AlarmName"]: a for a in dev.of("AWS::CloudWatch::Alarm").values()}
+    alarms = {a.get("AlarmName"): a for a in dev.of("AWS::CloudWatch::Alarm").values()}
     latency = read_definition(ROOT / "models" / "digits").serving.latency
 
     for variant in VARIANTS:
@@ -171,6 +212,50 @@ def test_every_model_has_alarms_on_both_variants(dev: Synthesized) -> None:
         assert (slow["Period"], slow["EvaluationPeriods"]) == (60, 3)
         for alarm in (errors, slow):
             assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_every_queue_of_what_failed_has_an_alarm(dev: Synthesized) -> None:
+    dead = {
+        *(
+            target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+            for rule in dev.of("AWS::Events::Rule").values()
+            for target in rule["Targets"]
+        ),
+        *(
+            config["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+            for config in dev.of("AWS::Lambda::EventInvokeConfig").values()
+        ),
+        *(
+            function["Environment"]["Variables"]["SLUICE_UNDELIVERED_ARN"]["Fn::GetAtt"][0]
+            for function in dev.of("AWS::Lambda::Function").values()
+        ),
+    }
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: (alarm["Threshold"], alarm["Statistic"])
+        for alarm in dev.of("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    }
+
+    assert dead == set(dev.of("AWS::SQS::Queue"))
+    assert watched == dict.fromkeys(dead, (0, "Maximum"))
+
+
+def test_every_function_that_goes_on_failing_has_an_alarm(dev: Synthesized) -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Ref"]: (alarm["Period"], alarm["EvaluationPeriods"])
+        for alarm in dev.of("AWS::CloudWatch::Alarm").values()
+        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    }
+
+    assert watched == dict.fromkeys(dev.of("AWS::Lambda::Function"), (300, 3))
+
+
+def test_only_the_alarms_of_a_variant_are_named_so_that_they_wake_roll_back(
+    dev: Synthesized,
+) -> None:
+    for alarm in dev.of("AWS::CloudWatch::Alarm").values():
+        assert ("AlarmName" in alarm) == (alarm["Namespace"] == "AWS/SageMaker")
+        assert alarm["TreatMissingData"] == "notBreaching"
 
 
 def test_the_ledger_can_be_brought_back_and_finds_what_is_open(dev: Synthesized) -> None:

@@ -11,6 +11,7 @@ COMMON = {
     "bus_name": "sluice-dev",
     "bus_arn": "arn:aws:events:us-east-1:123456789012:event-bus/sluice-dev",
     "table_name": "sluice-dev-ledger",
+    "undelivered_arn": "arn:aws:sqs:us-east-1:123456789012:undelivered",
 }
 
 

@@ -1,0 +1,146 @@
+"""What a probe makes of every answer, and how an endpoint is taken away."""
+
+import io
+import json
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from functions.aws.clients import client
+from functions.aws.endpoints import EndpointBusyError, Endpoints
+from functions.aws.refusals import RefusedError
+from functions.endpoint import Hardware, Placement, Probe
+from tests.builders import MODEL, NAMES
+from tests.fakes.client import FakeClient, misshapen, refused
+
+NAME = "sluice-dev-digits"
+
+
+def endpoints(sagemaker: FakeClient | None = None, runtime: FakeClient | None = None) -> Endpoints:
+    return Endpoints(cast("Any", sagemaker), cast("Any", runtime), NAMES)
+
+
+def answering(body: bytes, said: str = "version=2") -> FakeClient:
+    return FakeClient(invoke_endpoint={"Body": io.BytesIO(body), "CustomAttributes": said})
+
+
+def probed(runtime: FakeClient) -> Probe:
+    return endpoints(runtime=runtime).probe(MODEL, variant="green", instances=[[1], [2]])
+
+
+class _HangsUp(io.RawIOBase):
+    """A body that never comes."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise ReadTimeoutError(endpoint_url="https://runtime")
+
+
+def test_a_probe_is_good_with_one_prediction_to_each_question() -> None:
+    runtime = answering(b'{"predictions": [0, 1]}')
+
+    assert probed(runtime) == Probe("green", ok=True, version=2)
+    assert runtime.request("invoke_endpoint") == {
+        "EndpointName": NAME,
+        "TargetVariant": "green",
+        "ContentType": "application/json",
+        "Body": b'{"instances": [[1], [2]]}',
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b'{"predictions": [0]}', "1 answers to 2 questions"),
+        (b'{"predictions": null}', "no list of predictions"),
+        (b'{"predictions": {"0": 1, "1": 2}}', "no list of predictions"),
+        (b"{}", "no list of predictions"),
+        (b"[0, 1]", "no list of predictions"),
+        (b"null", "no list of predictions"),
+        (b"<html>busy</html>", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"", "not JSON"),
+    ],
+)
+def test_any_other_answer_is_a_failed_probe_of_the_version_that_gave_it(
+    body: bytes, fault: str
+) -> None:
+    probe = probed(answering(body))
+
+    assert (probe.ok, probe.version) == (False, 2)
+    assert fault in probe.message
+
+
+@pytest.mark.parametrize("said", ["", "version=", "version=two", "version=²", "who;knows"])
+def test_an_answer_that_does_not_say_its_version_has_none(said: str) -> None:
+    assert probed(answering(b'{"predictions": [0, 1]}', said)).version is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("ModelError", "the container said 500"),
+        ReadTimeoutError(endpoint_url="https://runtime"),
+    ],
+)
+def test_no_answer_is_a_failed_probe(error: Exception) -> None:
+    probe = probed(FakeClient(invoke_endpoint=error))
+
+    assert (probe.ok, probe.version) == (False, None)
+    assert probe.message
+
+
+def test_an_answer_that_breaks_off_is_a_failed_probe_of_the_version_that_began_it() -> None:
+    runtime = FakeClient(invoke_endpoint={"Body": _HangsUp(), "CustomAttributes": "version=2"})
+
+    probe = probed(runtime)
+
+    assert (probe.ok, probe.version) == (False, 2)
+    assert "no answer" in probe.message
+
+
+def test_a_model_is_asked_once_and_for_ten_seconds_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    runtime = client.__wrapped__("sagemaker-runtime").meta.config
+    others = client.__wrapped__("sagemaker").meta.config
+
+    assert (runtime.retries["total_max_attempts"], runtime.read_timeout) == (1, 10)
+    assert others.retries["total_max_attempts"] > 1
+
+
+def test_an_endpoint_is_removed_and_its_configuration_and_models_stay() -> None:
+    sagemaker = FakeClient()
+
+    endpoints(sagemaker).remove(MODEL)
+
+    assert sagemaker.asked == [("delete_endpoint", {"EndpointName": NAME})]
+
+
+def test_an_endpoint_that_is_not_there_is_removed() -> None:
+    gone = refused("ValidationException", f'Could not find endpoint "arn:aws:...:{NAME}".')
+
+    endpoints(FakeClient(delete_endpoint=gone)).remove(MODEL)
+
+
+def test_an_endpoint_that_is_being_updated_is_removed_later() -> None:
+    busy = refused("ValidationException", f'Cannot update in-progress endpoint "{NAME}".')
+
+    with pytest.raises(EndpointBusyError, match=NAME):
+        endpoints(FakeClient(delete_endpoint=busy)).remove(MODEL)
+
+
+def test_a_deployment_that_botocore_does_not_even_send_is_refused() -> None:
+    place = Placement(variant="blue", version=2, artifact="", model_digest="d", weight=0)
+    hardware = Hardware(image="", role_arn="role", instance="ml.m5.large", max_batch=8)
+
+    with pytest.raises(RefusedError, match="Invalid length for parameter Image, value: 0"):
+        endpoints(FakeClient(create_model=misshapen())).place(MODEL, [place], hardware)
+
+
+def test_the_question_is_json() -> None:
+    runtime = answering(b'{"predictions": []}')
+
+    endpoints(runtime=runtime).probe(MODEL, variant="blue", instances=())
+
+    assert json.loads(runtime.request("invoke_endpoint")["Body"]) == {"instances": []}
