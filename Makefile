@@ -15,7 +15,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 setup: $(READY) $(NODE)
 
 $(READY): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "PYTHON_TOO_OLD: $(PYTHON) is no Python 3.11 or newer; say make PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) \
+	  || { rm -rf $(VENV); echo "VENV_MISSING: $(PYTHON) cannot make a venv; install python3-venv"; exit 2; }
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[functions,checks,containers,cdk,local,demo,bench,dev]"
 	@touch $@

@@ -74,7 +74,11 @@ class ExecutionRoles(Construct):
         role.add_to_policy(_allow(["ecr:GetAuthorizationToken"], ["*"]))
         role.add_to_policy(
             _allow(
-                ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                [
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:GetDownloadUrlForLayer",
+                ],
                 [
                     f"arn:{stack.partition}:ecr:{stack.region}:{owner}:repository/{name}"
                     for owner, name in (
