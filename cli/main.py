@@ -193,7 +193,9 @@ def show(
         print(render.as_json({"record": found, "history": list(history)}))
         return
     hidden = {"definition", "outbox", "revision", "numbers", "challenger", "champion"}
-    render.fields(console, found.model_dump(mode="json", exclude=hidden))
+    told = found.model_dump(mode="json", exclude=hidden)
+    last = {name: told.pop(name) for name in ("due_at", "traceparent")}
+    render.fields(console, told | last)
     if history:
         console.print(render.timeline(history))
 
