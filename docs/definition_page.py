@@ -21,23 +21,35 @@ The smallest that works:
 ```toml
 [data]
 features = ["pixel_*"]
+classes = 10
 ```
 """
 
 
 def definition_page() -> str:
     """docs/model-toml.md."""
-    sections = [_section(field.annotation) for field in Definition.model_fields.values()]
+    sections = [part for one in _sections(Definition) for part in _section(one)]
     return "\n".join([_HEAD, *sections]).rstrip() + "\n"
 
 
-def _section(section: object) -> str:
-    if not (isinstance(section, type) and issubclass(section, BaseModel)):
-        raise TypeError(f"functions/definition.py: {section!r} is no section; make it a Section")
+def _sections(section: type[BaseModel]) -> list[type[BaseModel]]:
+    """The tables below one, in the order they are written."""
+    inner = [field.annotation for field in section.model_fields.values()]
+    found = [one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)]
+    if section is Definition and len(found) != len(inner):
+        raise TypeError("functions/definition.py: a field of Definition is no section")
+    return found
+
+
+def _section(section: type[BaseModel]) -> list[str]:
+    """A section and those below it."""
     name, _, purpose = summary(section).partition(": ")
-    rows = [_key(section, key, field) for key, field in section.model_fields.items()]
+    below = _sections(section)
+    keys = {k: f for k, f in section.model_fields.items() if f.annotation not in below}
+    rows = [_key(section, key, field) for key, field in keys.items()]
     lines = table(("key", "type", "default", "notes"), rows)
-    return "\n".join([f"## {name}\n", f"{purpose[:1].upper()}{purpose[1:]}\n", *lines, ""])
+    text = "\n".join([f"## {name}\n", f"{purpose[:1].upper()}{purpose[1:]}\n", *lines, ""])
+    return [text, *(part for one in below for part in _section(one))]
 
 
 def _key(section: type[BaseModel], key: str, field: FieldInfo) -> tuple[str, ...]:

@@ -1,13 +1,25 @@
-"""What a user writes in `model.toml`: every key checked, unknown keys refused with a hint."""
+"""What a user writes in `model.toml`: every key checked, unknown names refused with a hint.
+
+What is accepted here is accepted by the training and the evaluation too, with the same defaults:
+a mistake costs a line at deploy time and not a job.
+"""
 
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from events.words import is_model_name
 from functions.names import digest_of
@@ -32,37 +44,79 @@ def seconds(value: object) -> object:
     return float(match[1]) * (0.001 if unit == "ms" else _UNITS[unit])
 
 
+def _rising(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError(f"{list(span)} falls; write [low, high]")
+    return span
+
+
 _LONGEST = 366 * 86400
+_LONGEST_TRAINING = 5 * 86400
+"""SageMaker lets an account train no longer unless its quota is raised; 28 days are the end."""
+_LONGEST_EVALUATION = 9 * 86400
+"""The end of any processing job."""
+MOST_CLASSES = 1000
+_MANY = 100_000
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(min_length=1)]
+Instance = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+Span = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Section(BaseModel):
-    """A table of `model.toml`."""
+    """A table of `model.toml`: no value is taken for another type than it was written in."""
 
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+    )
 
 
 class Data(Section):
     """`[data]`: what a drop must look like."""
 
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
-    features: tuple[str, ...] = Field(min_length=1)
-    """Column names, or shell patterns such as `pixel_*` (columns in the file's order)."""
-    target: str = "label"
-    classes: int | None = Field(default=None, ge=2)
-    """For classification: labels are the integers 0 … classes-1."""
-    range: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    """Of drops and holdouts. CSV has a header and commas, JSON lines one object each; UTF-8."""
+    features: tuple[Text, ...] = Field(min_length=1)
+    """Column names, or shell patterns such as `pixel_*`, whose columns come in natural order:
+    `pixel_2` before `pixel_10`."""
+    target: Text = "label"
+    """The column with the labels; never a feature."""
+    classes: int = Field(ge=2, le=MOST_CLASSES)
+    """Labels are the integers 0 … classes-1."""
+    range: dict[str, Span] = Field(default_factory=dict)
+    """Lowest and highest value of the feature columns that match a name or pattern."""
     complete_within: Seconds = 1800
+
+    @model_validator(mode="after")
+    def _learns_from_others_than_its_target(self) -> "Data":
+        if self.target in self.features:
+            raise ValueError(f"target {self.target!r} is among the features; take it out there")
+        return self
+
+
+class Hyperparameters(Section):
+    """`[training.hyperparameters]`: how the built-in training learns."""
+
+    epochs: int = Field(default=30, ge=1, le=_MANY)
+    batch_size: int = Field(default=64, ge=1, le=_MANY)
+    learning_rate: float = Field(default=0.003, gt=0)
+    """The highest: it rises to it and falls to zero."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    checkpoint_every: int = Field(default=5, ge=1, le=_MANY)
+    """Epochs between two checkpoints."""
+    threads: int = Field(default=1, ge=1, le=1024)
+    """On a CPU; one gives the same bits on any number of cores."""
 
 
 class Training(Section):
     """`[training]`: where and how long."""
 
-    instances: tuple[str, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
-    max_runtime: Seconds = 3600
+    instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
+    max_runtime: Seconds = Field(default=3600, ge=1, le=_LONGEST_TRAINING)
+    """At least one second, at most five days."""
     spot: bool = True
-    hyperparameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    hyperparameters: Hyperparameters = Hyperparameters()
 
 
 class Evaluation(Section):
@@ -70,14 +124,18 @@ class Evaluation(Section):
 
     holdout: str = Field(default="v1", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,62}$")
     metric: str = "accuracy"
-    instance: str = "ml.m5.xlarge"
+    """`accuracy`, `f1_macro`, `recall_min` or the recall of one class, such as `recall_3`."""
+    instance: Instance = "ml.m5.xlarge"
+    max_runtime: Seconds = Field(default=3600, ge=1, le=_LONGEST_EVALUATION)
+    """At least one second, at most nine days."""
 
 
 class Gates(Section):
     """`[gates]`: what a candidate must show before it may be rolled out."""
 
-    min: dict[str, float] = Field(default_factory=dict)
-    max_drop: float = Field(default=0.0, ge=0)
+    min: dict[str, Share] = Field(default_factory=dict)
+    """The least of any score that may be the metric."""
+    max_drop: Share = 0.0
     """How far the candidate may lie below the champion, by the interval's lower bound."""
     approval: Literal["auto", "human"] = "auto"
 
@@ -86,7 +144,7 @@ class Serving(Section):
     """`[serving]`: hardware and the latency objective."""
 
     hardware: Literal["gpu", "cpu"] = "gpu"
-    instances: tuple[str, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
+    instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
     max_batch: int = Field(default=32, ge=1, le=1024)
     latency: Seconds = 0.25
     """The slowest acceptable p99 of the model's answer."""
@@ -131,11 +189,29 @@ class Definition(Section):
     rollout: Rollout = Rollout()
     watch: Watch = Watch()
 
+    @model_validator(mode="after")
+    def _judged_by_known_scores(self) -> "Definition":
+        asked = [("evaluation.metric", self.evaluation.metric)]
+        asked += [("gates.min", name) for name in self.gates.min]
+        known = scores(self.data.classes)
+        wrong = next(((where, name) for where, name in asked if name not in known), None)
+        if wrong is not None:
+            where, name = wrong
+            all_of_them = f"{', '.join(known[:3])}, {known[3]} … {known[-1]}"
+            hint = _meant(name, known) or f"known here: {all_of_them}"
+            raise ValueError(f"[{where}]: unknown score {name!r}; {hint}")
+        return self
+
     @property
     def digest(self) -> str:
         """Identity of what shapes a candidate: data, training and evaluation, not the rollout."""
         shaping = self.model_dump(mode="json", include={"data", "training", "evaluation"})
         return digest_of(shaping)
+
+
+def scores(classes: int) -> tuple[str, ...]:
+    """What the evaluation tells of a model of so many classes; more is better in all of them."""
+    return ("accuracy", "f1_macro", "recall_min", *(f"recall_{c}" for c in range(classes)))
 
 
 class Deployed(BaseModel):
@@ -159,7 +235,7 @@ def read_definition(folder: Path) -> Definition:
             " starting with a letter"
         )
     try:
-        return definition_from(tomllib.loads(path.read_text("utf-8")), where=str(path))
+        return definition_from(tomllib.loads(path.read_bytes().decode()), where=str(path))
     except FileNotFoundError:
         raise DefinitionError(f"{path}: no such file; a model needs a model.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -169,20 +245,38 @@ def read_definition(folder: Path) -> Definition:
 def definition_from(table: Mapping[str, Any], *, where: str) -> Definition:
     """Check a parsed `model.toml`; raises DefinitionError with the first fault and a remedy."""
     try:
-        return Definition.model_validate(table)
+        return Definition.model_validate({key: _fixed(value) for key, value in table.items()})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = tuple(str(part) for part in first["loc"])
-        remedy = _nearest(path) if first["type"] == "extra_forbidden" else first["msg"]
-        raise DefinitionError(f"{where}: [{'.'.join(path)}]: {remedy}") from error
+        remedy = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            remedy = _nearest(path)
+        place = f"[{'.'.join(path)}]: " if path else ""
+        raise DefinitionError(f"{where}: {place}{remedy}") from error
+
+
+def _fixed(value: object) -> object:
+    """TOML's arrays as what they become."""
+    match value:
+        case list():
+            return tuple(_fixed(one) for one in value)
+        case dict():
+            return {key: _fixed(one) for key, one in value.items()}
+        case _:
+            return value
 
 
 def _nearest(path: tuple[str, ...]) -> str:
     """What may have been meant by the unknown key at `path`."""
     known = _keys_at(path[:-1])
-    close = difflib.get_close_matches(path[-1], known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
+    hint = _meant(path[-1], known) or f"known here: {', '.join(sorted(known))}"
     return f"unknown key {path[-1]!r}; {hint}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else None
 
 
 def _keys_at(path: tuple[str, ...]) -> list[str]:

@@ -168,7 +168,20 @@ class Checked:
     """What a usable file holds."""
 
     rows: int
+    columns: tuple[str, ...]
+    """The features, in the order a model gets them."""
     probe: tuple[tuple[float, ...], ...]
+
+
+def strayed(name: str, seen: Checked, *, first: str, expected: Checked) -> Fault | None:
+    """Whether a file has other features than the drop's first: one model reads all of them."""
+    if lacks := [c for c in expected.columns if c not in seen.columns]:
+        message = f"{name}: no column {lacks[0]!r}, which {first} has"
+    elif more := [c for c in seen.columns if c not in expected.columns]:
+        message = f"{name}: column {more[0]!r}, which {first} has not"
+    else:
+        return None
+    return Fault(Reason.SCHEMA_MISMATCH, message)
 
 
 def place_of(key: str) -> tuple[str, str] | None:

@@ -39,9 +39,10 @@ def digest(text: str) -> str:
 
 
 def a_definition(**sections: Any) -> Definition:
-    """Steps 5, 50 and 100; each section may be overridden."""
+    """Steps 5, 50 and 100; each section may be overridden, of `[data]` each key."""
+    data = {"features": ["pixel_*"], "classes": 10} | sections.pop("data", {})
     table: dict[str, Any] = {
-        "data": {"features": ["pixel_*"], "classes": 10},
+        "data": data,
         "rollout": {"steps": [5, 50, 100], "min_requests": 20, "promote_requests": 100},
     }
     return definition_from(table | sections, where="test")

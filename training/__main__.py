@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from training.container import EvaluationPlaces, TrainingPlaces
-from training.failure import record
+from training.failure import is_of_input, one_line, record
 from training.log import Log
 
 _USAGE: Final = "usage: python3 <code.zip> train|evaluate\n"
 _FAILED: Final = 1
-_MISUSED: Final = 2
+_MISUSED: Final = 2  # by the command line or by what the job was given
 _STOPPED: Final = 128 + signal.SIGTERM
 
 
@@ -73,8 +73,8 @@ class StopRequest:
 
 def _fail(error: Exception, path: Path, log: Log) -> int:
     record(path, error)
-    log.error(str(error), trace="".join(traceback.format_exception(error)))
-    return _FAILED
+    log.error(one_line(error), trace="".join(traceback.format_exception(error)))
+    return _MISUSED if is_of_input(error) else _FAILED
 
 
 def _base(environment: Mapping[str, str]) -> Path:

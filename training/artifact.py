@@ -6,6 +6,8 @@ import hashlib
 import json
 import posixpath
 import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -14,11 +16,12 @@ import torch
 from torch import nn
 
 from training import weights
-from training.config import Config
-from training.container import TrainingJob
+from training.config import classes_of
+from training.container import EvaluationJob, TrainingJob
 from training.dataset import sha256_of
-from training.failure import ArtifactError
+from training.failure import ArtifactError, is_full
 from training.task import Code, Task, load
+from training.verbs import built
 
 WEIGHTS: Final = "model.safetensors"
 MODEL_PY: Final = "code/model.py"
@@ -32,10 +35,45 @@ class Artifact:
     """A verified artifact, loaded and ready to answer."""
 
     digest: str
-    config: Config
+    classes: int
     task: Task
     model: nn.Module
     columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What an archive must be before anything in it is loaded or run.
+
+    An archive vouches for itself only: whoever can write one can make its digests agree.
+    """
+
+    what: str  # candidate or champion
+    digest: str | None = None  # of its manifest
+    job: EvaluationJob | None = None  # the run that must have made it
+    code: Code | None = None  # the files that must have made it
+
+    def hold(self, folder: Path, manifest: Mapping[str, object], digest: str) -> None:
+        for name, is_, asked in self._claims(folder, manifest, digest):
+            if is_ != asked:
+                raise ArtifactError(
+                    "ARTIFACT_FOREIGN",
+                    f"{name} of the {self.what} is {is_}, the job was made for {asked}:"
+                    " nothing of it was run; find out who wrote it, then start a new run",
+                )
+
+    def _claims(
+        self, folder: Path, manifest: Mapping[str, object], digest: str
+    ) -> Iterator[tuple[str, object, str]]:
+        if self.digest is not None:
+            yield "the digest", digest, self.digest
+        if self.job is not None:
+            yield "the model", manifest.get("model"), self.job.model
+            yield "the run", manifest.get("run"), self.job.run
+        if self.code is not None:
+            ours = ((MODEL_PY, self.code.model_py), (MODEL_TOML, self.code.model_toml))
+            for name, data in ours:
+                yield f"{name}'s sha256", sha256_of(folder / name), hashlib.sha256(data).hexdigest()
 
 
 def write(
@@ -68,19 +106,23 @@ def unpack(archive: Path, into: Path) -> Path:
                 name = posixpath.normpath(member.name)
                 if not member.isdir():
                     _take(tar.extractfile(member), name, archive, into)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        if is_full(error):
+            raise
         raise ArtifactError(
-            "ARTIFACT_UNREADABLE", f"{archive} is no whole model.tar.gz: {error}"
+            "ARTIFACT_UNREADABLE",
+            f"{archive} is no whole model.tar.gz ({error}): start a new run",
         ) from error
     return into
 
 
-def read(folder: Path, *, device: torch.device) -> Artifact:
-    """Nothing of an artifact is parsed, loaded or run before its digests hold."""
-    digest = _verified(folder)
+def read(folder: Path, *, pin: Pin, device: torch.device) -> Artifact:
+    """Nothing of an artifact is loaded or run before it is the one that was asked for."""
+    manifest, digest = _verified(folder)
+    pin.hold(folder, manifest, digest)
     tensors, metadata = weights.load(folder / WEIGHTS)
     task = load((folder / MODEL_PY).read_bytes(), name=MODEL_PY)
-    model = task.build()
+    model = built(task)
     try:
         model.load_state_dict(tensors)
         columns = tuple(str(name) for name in json.loads(metadata["columns"]))
@@ -88,8 +130,8 @@ def read(folder: Path, *, device: torch.device) -> Artifact:
         raise ArtifactError(
             "ARTIFACT_DAMAGED", f"the weights in {folder} do not fit its model.py: {error}"
         ) from error
-    config = Config.parse((folder / MODEL_TOML).read_bytes())
-    return Artifact(digest, config, task, model.to(device).eval(), columns)
+    classes = classes_of((folder / MODEL_TOML).read_bytes())
+    return Artifact(digest, classes, task, model.to(device).eval(), columns)
 
 
 def _take(source: IO[bytes] | None, name: str, archive: Path, into: Path) -> None:
@@ -105,10 +147,12 @@ def _take(source: IO[bytes] | None, name: str, archive: Path, into: Path) -> Non
             file.write(block)
 
 
-def _verified(folder: Path) -> str:
+def _verified(folder: Path) -> tuple[dict[str, object], str]:
+    """Its manifest, once its files are what the manifest says, and the manifest's digest."""
     try:
         data = (folder / MANIFEST).read_bytes()
-        declared = dict(json.loads(data)["files"])
+        manifest = dict(json.loads(data))
+        declared = dict(manifest["files"])
         actual = {name: sha256_of(folder / name) for name in _PARTS}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError("ARTIFACT_DAMAGED", f"{folder} is incomplete: {error}") from error
@@ -117,4 +161,4 @@ def _verified(folder: Path) -> str:
         raise ArtifactError(
             "ARTIFACT_DAMAGED", f"{', '.join(wrong)} in {folder} is not what its manifest says"
         )
-    return hashlib.sha256(data).hexdigest()
+    return manifest, hashlib.sha256(data).hexdigest()

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -45,6 +46,9 @@ class Checkpoints:
         metadata = self.identity | {
             "progress": json.dumps(asdict(progress)),
             "random": json.dumps(random.getstate()),
+            "random.numpy": json.dumps(
+                np.random.get_state(legacy=False), default=np.ndarray.tolist
+            ),
             "content": weights.content_digest(tensors),
         }
         path = self.folder / f"checkpoint-{progress.epoch:06d}-{progress.batch:08d}.safetensors"
@@ -99,6 +103,7 @@ def _restore(
         torch.cuda.set_rng_state(tensors["random.cuda"])
     version, numbers, gauss = json.loads(metadata["random"])
     random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(json.loads(metadata["random.numpy"]))
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

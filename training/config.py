@@ -1,15 +1,25 @@
-"""The part of model.toml that training and evaluation need, with strict types."""
+"""The part of model.toml that training and evaluation need, with strict types.
+
+It takes what a deployment takes, and means the same by what is left out.
+"""
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
+from training import scores
 from training.failure import ConfigError
 
+FORMATS: Final = ("parquet", "csv", "jsonl")
+DEFAULT_TARGET: Final = "label"
 DEFAULT_METRIC: Final = "accuracy"
+MOST_CLASSES: Final = 1000
+_MANY: Final = 100_000
+_MOST_THREADS: Final = 1024
 
 Table = Mapping[str, object]
 
@@ -37,6 +47,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Config:
+    format: str
     features: tuple[str, ...]  # names or patterns
     target: str
     classes: int
@@ -46,22 +57,49 @@ class Config:
 
     @classmethod
     def parse(cls, text: bytes) -> Config:
-        try:
-            document = tomllib.loads(text.decode())
-        except ValueError as error:
-            raise ConfigError("CONFIG_INVALID", f"model.toml is no TOML: {error}") from error
+        document = _document(text)
         data = _table(document, "data")
-        classes = _whole(data, "data", "classes")
-        if classes < 2:
-            raise ConfigError("CONFIG_INVALID", f"[data] classes is {classes}: at least 2")
+        target = _text(data, "data", "target", default=DEFAULT_TARGET)
+        classes = _classes(data)
         return cls(
-            features=_names(data),
-            target=_text(data, "data", "target"),
+            format=_format(data),
+            features=_features(data, target),
+            target=target,
             classes=classes,
             bounds=_bounds(_table(data, "range")),
             recipe=_recipe(_table(_table(document, "training"), "hyperparameters")),
-            metric=_metric(_table(document, "evaluation")),
+            metric=_metric(_table(document, "evaluation"), classes),
         )
+
+
+def classes_of(text: bytes) -> int:
+    """All that is asked of the model.toml of a model that exists: it was written by older rules."""
+    return _classes(_table(_document(text), "data"))
+
+
+def _document(text: bytes) -> Table:
+    try:
+        return tomllib.loads(text.decode())
+    except ValueError as error:
+        raise ConfigError("CONFIG_INVALID", f"model.toml is no TOML: {error}") from error
+
+
+def _classes(data: Table) -> int:
+    classes = _whole(data, "data", "classes")
+    if not 2 <= classes <= MOST_CLASSES:
+        raise ConfigError(
+            "CONFIG_INVALID", f"[data] classes is {classes}: 2 at least, {MOST_CLASSES} at most"
+        )
+    return classes
+
+
+def _format(data: Table) -> str:
+    value = _text(data, "data", "format", default=FORMATS[0])
+    if value not in FORMATS:
+        raise ConfigError(
+            "CONFIG_INVALID", f"[data] format is {value!r}: known are {', '.join(FORMATS)}"
+        )
+    return value
 
 
 def _recipe(table: Table) -> Recipe:
@@ -86,15 +124,23 @@ def _recipe(table: Table) -> Recipe:
     for name, value in (whole | real).items():
         if value < 0 or (value == 0 and name != "weight_decay"):
             raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value}: it must be above 0")
+    for name, value in whole.items():
+        most = _MOST_THREADS if name == "threads" else _MANY
+        if value > most:
+            raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value}: at most {most}")
     return recipe
 
 
-def _names(data: Table) -> tuple[str, ...]:
+def _features(data: Table, target: str) -> tuple[str, ...]:
     value = data.get("features")
     names = [n for n in value if isinstance(n, str) and n] if isinstance(value, list) else []
     if not names or value != names:
         raise ConfigError(
             "CONFIG_INVALID", f"[data] features is {value!r}: it must be a list of column names"
+        )
+    if target in names:
+        raise ConfigError(
+            "CONFIG_INVALID", f"[data] target {target!r} is among the features: take it out there"
         )
     return tuple(names)
 
@@ -113,8 +159,16 @@ def _bound(pattern: str, value: object) -> Bound:
     return Bound(pattern, low, high)
 
 
-def _metric(table: Table) -> str:
-    return _text(table, "evaluation", "metric") if "metric" in table else DEFAULT_METRIC
+def _metric(table: Table, classes: int) -> str:
+    name = _text(table, "evaluation", "metric", default=DEFAULT_METRIC)
+    known = scores.names(classes)
+    if name not in known:
+        raise ConfigError(
+            "METRIC_UNKNOWN",
+            f"[evaluation] metric is {name!r}: known are"
+            f" {', '.join(known[:3])}, {known[3]} … {known[-1]}",
+        )
+    return name
 
 
 def _table(parent: Table, name: str) -> Table:
@@ -124,8 +178,8 @@ def _table(parent: Table, name: str) -> Table:
     return value
 
 
-def _text(table: Table, where: str, name: str) -> str:
-    value = table.get(name)
+def _text(table: Table, where: str, name: str, *, default: str) -> str:
+    value = table.get(name, default)
     if not isinstance(value, str) or not value:
         raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value!r}: it must be a string")
     return value
@@ -143,4 +197,6 @@ def _whole(table: Table, where: str, name: str) -> int:
 def _number(value: object, where: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ConfigError("CONFIG_INVALID", f"{where} is {value!r}: it must be a number")
+    if not math.isfinite(value):
+        raise ConfigError("CONFIG_INVALID", f"{where} is {value}: it must be a finite number")
     return float(value)

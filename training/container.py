@@ -107,12 +107,14 @@ class EvaluationJob:
 
     model: str
     run: str
+    champion: str | None = None  # digest of the model that serves; None: there is none
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> EvaluationJob:
         return cls(
             model=model_name(_variable(environment, "SLUICE_MODEL"), where="SLUICE_MODEL"),
             run=_variable(environment, "SLUICE_RUN"),
+            champion=environment.get("SLUICE_CHAMPION_DIGEST"),
         )
 
 

@@ -1,4 +1,4 @@
-"""Reads parquet files into tensors and refuses what a model must not learn from."""
+"""Reads data files into tensors and refuses what a model must not learn from."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training import tables
 from training.config import Bound, Config
 from training.failure import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Column = NDArray[np.float32]
+Column = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,20 @@ class Rows:
 
 def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | None = None) -> Rows:
     """A model that exists already brings the columns it was trained on."""
-    parts = []
+    parts: list[Rows] = []
     for path in files:
-        table = _table(path)
-        columns = columns or expand(config.features, table.column_names, target=config.target)
-        parts.append(_rows(table, columns, config, where=path.name))
+        there = tables.names(path, config.format)
+        wanted = columns or expand(config.features, there, target=config.target)
+        if parts and wanted != parts[0].columns:
+            odd = sorted(set(wanted) ^ set(parts[0].columns))
+            raise DataError(
+                "DATA_SCHEMA",
+                f"{path.name} and {files[0].name} differ in {_some(odd)}: all files of a drop"
+                " have the same feature columns",
+            )
+        parts.append(_rows(path, there, wanted, config))
     rows = Rows(
-        columns or (),
+        parts[0].columns if parts else (),
         torch.cat([part.raw_NF for part in parts]) if parts else torch.empty(0, 0),
         torch.cat([part.labels_N for part in parts]) if parts else torch.empty(0),
     )
@@ -57,7 +65,7 @@ def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> t
     names = sorted((name for name in present if name != target), key=_natural)
     columns: dict[str, None] = {}
     for feature in features:
-        matching = fnmatch.filter(names, feature) if _is_pattern(feature) else [feature]
+        matching = _matching(names, feature) if _is_pattern(feature) else [feature]
         if not matching:
             raise DataError(
                 "DATA_SCHEMA", f"no column matches {feature!r} of [data] features: {_some(names)}"
@@ -66,51 +74,42 @@ def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> t
     return tuple(columns)
 
 
-def _table(path: Path) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(path, memory_map=True).read()
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            "DATA_UNREADABLE", f"{path.name} is no parquet file that can be read: {error}"
-        ) from error
-
-
-def _rows(table: pa.Table, columns: tuple[str, ...], config: Config, *, where: str) -> Rows:
-    if missing := [name for name in (*columns, config.target) if name not in table.column_names]:
-        raise DataError(
-            "DATA_SCHEMA", f"{where} lacks {_some(missing)}; it has {_some(table.column_names)}"
-        )
+def _rows(path: Path, there: Sequence[str], columns: tuple[str, ...], config: Config) -> Rows:
+    if missing := [name for name in (*columns, config.target) if name not in there]:
+        raise DataError("DATA_SCHEMA", f"{path.name} lacks {_some(missing)}; it has {_some(there)}")
+    table = tables.table(path, config.format, (*columns, config.target))
     raw_NF = np.empty((table.num_rows, len(columns)), dtype=np.float32)
     for index, name in enumerate(columns):
-        values = _numbers(table, name, where)
-        _within(values, name, config.bounds, where)
+        values = _numbers(table, name, path.name)
+        _within(values, name, config.bounds, path.name)
         raw_NF[:, index] = values
-    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, where))
+    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, path.name))
 
 
 def _numbers(table: pa.Table, name: str, where: str) -> Column:
+    """As they are written: only what is learned from is rounded to float32."""
     import pyarrow as pa
 
     column = table.column(name)
+    if pa.types.is_dictionary(column.type):  # how pandas keeps its categories
+        column = column.cast(column.type.value_type)
     numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if not (numeric or pa.types.is_boolean(column.type)):
         raise DataError(
-            "DATA_SCHEMA", f"column {name} of {where} holds {column.type}: it must hold numbers"
+            "DATA_SCHEMA",
+            f"column {name} of {where} holds {column.type}: it must hold integers or floats",
         )
     if column.null_count:
         raise DataError(
             "DATA_NAN", f"column {name} of {where} has {column.null_count} empty values"
         )
-    with np.errstate(over="ignore"):
-        values: Column = column.to_numpy().astype(np.float32)
-    if bad := int(np.count_nonzero(~np.isfinite(values))):
+    values: Column = column.to_numpy().astype(np.float64)
+    finite = np.abs(values) <= np.finfo(np.float32).max
+    if not finite.all():
         raise DataError(
             "DATA_NAN",
-            f"column {name} of {where} has {bad} values that are no finite float32,"
-            f" the first in row {int(np.argmin(np.isfinite(values)))}",
+            f"column {name} of {where} has {int(np.count_nonzero(~finite))} values that are no"
+            f" finite float32, the first in row {int(np.argmin(finite))}",
         )
     return values
 
@@ -145,6 +144,10 @@ def _labels(table: pa.Table, config: Config, where: str) -> Tensor:
             f" they are whole numbers from 0 to {config.classes - 1}",
         )
     return torch.from_numpy(labels)
+
+
+def _matching(names: Sequence[str], pattern: str) -> list[str]:
+    return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
 
 
 def _is_pattern(feature: str) -> bool:

@@ -45,11 +45,15 @@ def accepted(dataset: Path, folder: Path, *, digest: str) -> tuple[Path, ...]:
     return tuple(_found(file, here, dataset) for file in declared)
 
 
-def holdout(folder: Path) -> Holdout:
-    """Without a manifest the parquet files themselves are the truth; with one they must agree."""
-    files = sorted(path for path in _files(folder) if path.suffix == ".parquet")
+def holdout(folder: Path, *, format: str) -> Holdout:
+    """Without a manifest the data files themselves are the truth; with one they must agree."""
+    files = sorted(path for path in _files(folder) if path.suffix == f".{format}")
     if not files:
-        raise DataError("HOLDOUT_EMPTY", f"{folder} holds no parquet file: the holdout is missing")
+        raise DataError(
+            "HOLDOUT_EMPTY",
+            f"{folder} holds no file that ends in .{format}: upload the holdout, in the format that"
+            " [data] names",
+        )
     sums = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
     manifest = folder / "manifest.json"
     if manifest.is_file():

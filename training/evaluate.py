@@ -15,8 +15,8 @@ from training.artifact import Artifact
 from training.data import Rows
 from training.failure import CodeError, ConfigError
 from training.intervals import Interval
-from training.loop import predict
 from training.scores import Floats, Ints
+from training.verbs import featured, predict
 
 _BATCH: Final = 1024
 
@@ -56,9 +56,9 @@ class Comparison:
 
 def answers(artifact: Artifact, rows: Rows, *, classes: int, device: torch.device) -> Answers:
     """Classes are those of the holdout: a champion that knows fewer is wrong there, not broken."""
-    x_NF = artifact.task.features(rows.raw_NF.to(device))
+    x_NF = featured(artifact.task, rows.raw_NF.to(device))
     predicted = _whole(predict(artifact.task, artifact.model, x_NF, batch=_BATCH))
-    classes = max(classes, artifact.config.classes)
+    classes = max(classes, artifact.classes)
     if predicted.min() < 0 or predicted.max() >= classes:
         raise CodeError(
             "MODEL_CODE_BROKEN",
@@ -76,19 +76,15 @@ def answers(artifact: Artifact, rows: Rows, *, classes: int, device: torch.devic
 
 def compare(candidate: Answers, champion: Answers, *, metric: str, seed: int) -> Comparison:
     """Accuracy has an exact tool; every other score is compared by a paired bootstrap."""
-    known = scores.plain(candidate.confusion)
-    if metric not in known:
-        raise ConfigError(
-            "METRIC_UNKNOWN",
-            f"[evaluation] metric is {metric!r}: known are {', '.join(sorted(known))}",
-        )
     classes = max(candidate.classes, champion.classes)
     ours, theirs = replace(candidate, classes=classes), replace(champion, classes=classes)
     score = _score(metric)
     difference = float(score(ours.confusion) - score(theirs.confusion))
     if not np.isfinite(difference):
         raise ConfigError(
-            "METRIC_UNKNOWN", f"[evaluation] metric {metric} cannot be told from this holdout"
+            "METRIC_UNKNOWN",
+            f"[evaluation] metric {metric} cannot be told from this holdout: choose another metric,"
+            " or a holdout with rows of that class",
         )
     if metric == "accuracy":
         return Comparison(metric, difference, _of_accuracy(ours, theirs))
@@ -125,11 +121,11 @@ def _probabilities(artifact: Artifact, x_NF: Tensor, *, classes: int) -> Floats 
     with torch.inference_mode():
         parts = [give(artifact.model, x_BF) for x_BF in torch.split(x_NF, _BATCH)]
     p_NC = torch.cat(parts).double().cpu().numpy()
-    if p_NC.shape != (len(x_NF), artifact.config.classes) or not np.isfinite(p_NC).all():
+    if p_NC.shape != (len(x_NF), artifact.classes) or not np.isfinite(p_NC).all():
         raise CodeError(
             "MODEL_CODE_BROKEN",
             f"probabilities of Task gave shape {p_NC.shape} or values that are no numbers:"
-            f" it must be {len(x_NF)} rows of {artifact.config.classes}",
+            f" it must be {len(x_NF)} rows of {artifact.classes}",
         )
-    unknown = np.zeros((len(p_NC), classes - artifact.config.classes))
+    unknown = np.zeros((len(p_NC), classes - artifact.classes))
     return np.concatenate([p_NC, unknown], axis=1)

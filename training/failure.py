@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -46,26 +48,47 @@ class LearningError(TrainingError):
 
 
 def one_line(error: Exception) -> str:
-    text = str(error) if isinstance(error, TrainingError) else f"{_code(error)}: {_words(error)}"
+    text = str(error) if isinstance(error, TrainingError) else _told(error)
     return " ".join(text.split())[:_LIMIT]
 
 
 def record(path: Path, error: Exception) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(one_line(error), encoding="utf-8")
+    """On a disk that is full nothing can be left: the log says the same line."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(one_line(error), encoding="utf-8")
 
 
-def _code(error: Exception) -> str:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "OUT_OF_MEMORY"
-    if _line_of_model(error):
-        return "MODEL_CODE_FAILED"
-    return "DISK" if isinstance(error, OSError) else "INTERNAL"
+def is_of_input(error: Exception) -> bool:
+    """Whether another try with the same inputs must end the same way."""
+    return isinstance(error, ConfigError | CodeError | DataError | ArtifactError)
 
 
-def _words(error: Exception) -> str:
-    line = _line_of_model(error)
-    return f"{type(error).__name__}: {error}" + (f" (model.py, line {line})" if line else "")
+def is_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def _told(error: Exception) -> str:
+    said = f"{type(error).__name__}: {error}"
+    if _is_out_of_memory(error):
+        return f"OUT_OF_MEMORY: {said}: lower batch_size or choose a larger instance"
+    if is_full(error):
+        return f"DISK_FULL: {said} ({_last_line(error)}): train on less data, or give more disk"
+    if line := _line_of_model(error):
+        return f"MODEL_CODE_FAILED: {said} (model.py, line {line}): correct it and deploy again"
+    code = "DISK" if isinstance(error, OSError) else "INTERNAL"
+    return f"{code}: {said} ({_last_line(error)}): the job's log has the trace"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """torch has an error of its own for a GPU, and none for the host."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+
+
+def _last_line(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "no line"
 
 
 def _line_of_model(error: Exception) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
@@ -15,6 +15,7 @@ from training.scores import Floats, Ints
 
 CONFIDENCE: Final = 0.95
 _RESAMPLES: Final = 2000
+_CELLS: Final = 1 << 23  # of matrices in memory at once: 64 MiB
 _BISECTIONS: Final = 60
 
 
@@ -65,10 +66,12 @@ def paired_bootstrap(
     codes, counts = np.unique(
         (labels * classes + candidate) * classes + champion, return_counts=True
     )
-    drawn = _resampled(counts, seed)
-    label, ours, theirs = codes // classes**2, codes // classes % classes, codes % classes
-    differences = score(_matrices(drawn, label, ours, classes)) - score(
-        _matrices(drawn, label, theirs, classes)
+    ours, theirs = codes // classes, codes // classes**2 * classes + codes % classes
+    differences = np.concatenate(
+        [
+            score(_matrices(drawn, ours, classes)) - score(_matrices(drawn, theirs, classes))
+            for drawn in _resampled(counts, classes, seed)
+        ]
     )
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(differences, [tail, 1 - tail])
@@ -80,18 +83,30 @@ def deviations(
 ) -> dict[str, float]:
     """The bootstrap's standard deviation of each score of one matrix."""
     classes = len(matrix)
-    drawn = _resampled(matrix.reshape(-1), seed).reshape(-1, classes, classes)
-    return {name: float(np.nanstd(value, ddof=1)) for name, value in scores(drawn).items()}
+    cells = np.flatnonzero(matrix)
+    drawn = [
+        scores(_matrices(part, cells, classes))
+        for part in _resampled(matrix.reshape(-1)[cells], classes, seed)
+    ]
+    return {
+        name: float(np.nanstd(np.concatenate([part[name] for part in drawn]), ddof=1))
+        for name in drawn[0]
+    }
 
 
-def _resampled(counts: NDArray[np.int64], seed: int) -> Ints:
+def _resampled(counts: NDArray[np.int64], classes: int, seed: int) -> Iterator[Ints]:
+    """In portions whose matrices fit into memory however many classes there are."""
     rows = int(counts.sum())
-    return np.random.default_rng(seed).multinomial(rows, counts / rows, size=_RESAMPLES)
+    random = np.random.default_rng(seed)
+    portion = max(1, _CELLS // max(classes**2, len(counts)))
+    for done in range(0, _RESAMPLES, portion):
+        yield random.multinomial(rows, counts / rows, size=min(portion, _RESAMPLES - done))
 
 
-def _matrices(drawn: Ints, label: Ints, answer: Ints, classes: int) -> Ints:
+def _matrices(drawn: Ints, cells: Ints, classes: int) -> Ints:
+    """Confusion matrices of how often each cell was drawn; a cell may be named more than once."""
     matrices = np.zeros((len(drawn), classes * classes), dtype=np.int64)
-    for cell, column in zip(label * classes + answer, drawn.T, strict=True):
+    for cell, column in zip(cells, drawn.T, strict=True):
         matrices[:, cell] += column
     return matrices.reshape(-1, classes, classes)
 

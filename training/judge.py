@@ -10,10 +10,12 @@ from pathlib import Path
 import torch
 
 from training import artifact, data, dataset, plots, report
+from training.artifact import Pin
 from training.config import Config
 from training.container import EvaluationJob, EvaluationPlaces
 from training.dataset import Holdout
 from training.evaluate import Answers, answers, compare
+from training.failure import ArtifactError
 from training.log import Log
 from training.loop import seed_of
 from training.report import Evaluation
@@ -27,15 +29,16 @@ def judge(
     began = time.monotonic()
     job = EvaluationJob.read(environment)
     log = log.about(run=job.run, model=job.model)
-    config = Config.parse(Code.find(job.model, root=root).model_toml)
+    code = Code.find(job.model, root=root)
+    config = Config.parse(code.model_toml)
+    pinned = _pinned(places, job, code)
     device = choose_device(config.recipe)
-    holdout = dataset.holdout(places.holdout)
+    holdout = dataset.holdout(places.holdout, format=config.format)
     log.info("evaluation starts", files=len(holdout.files), device=str(device))
     with tempfile.TemporaryDirectory() as scratch:
         judged = [
-            _answers(archive, Path(scratch) / archive.parent.name, holdout, config, device)
-            for archive in (places.candidate, places.champion)
-            if archive == places.candidate or archive.is_file()
+            _answers(archive, pin, Path(scratch) / pin.what, holdout, config, device)
+            for archive, pin in pinned
         ]
     evaluation = _evaluation(job, config, holdout.digest, *judged)
     report.write(evaluation, places.output)
@@ -48,11 +51,31 @@ def judge(
     return evaluation
 
 
+def _pinned(places: EvaluationPlaces, job: EvaluationJob, code: Code) -> list[tuple[Path, Pin]]:
+    """The candidate is this run's, made by this code; the champion the one the ledger names."""
+    candidate = (places.candidate, Pin("candidate", job=job, code=code))
+    if job.champion is None and not places.champion.is_file():
+        return [candidate]
+    if job.champion is None or not places.champion.is_file():
+        lacks = "SLUICE_CHAMPION_DIGEST" if job.champion is None else str(places.champion)
+        raise ArtifactError(
+            "CHAMPION_UNPINNED",
+            f"a champion comes as an archive and its digest, the job lacks {lacks}:"
+            " nothing was run; start a new run",
+        )
+    return [candidate, (places.champion, Pin("champion", digest=job.champion))]
+
+
 def _answers(
-    archive: Path, folder: Path, holdout: Holdout, config: Config, device: torch.device
+    archive: Path,
+    pin: Pin,
+    folder: Path,
+    holdout: Holdout,
+    config: Config,
+    device: torch.device,
 ) -> Answers:
     """Each model sees the same rows by its own columns and features."""
-    model = artifact.read(artifact.unpack(archive, folder), device=device)
+    model = artifact.read(artifact.unpack(archive, folder), pin=pin, device=device)
     rows = data.read(holdout.files, config, columns=model.columns)
     return answers(model, rows, classes=config.classes, device=device)
 

@@ -1,5 +1,8 @@
 """Fits a model to rows: the same seed and rows give the same bits on the same hardware.
 
+A model may draw from Python's, numpy's and torch's randomness: all three are seeded by the run and
+kept in its checkpoints.
+
 Letters of the shapes: N rows, B rows of a batch, F columns.
 """
 
@@ -12,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
@@ -19,9 +23,10 @@ from torch.optim import AdamW, Optimizer
 from training.checkpoint import Checkpoints, Progress
 from training.config import Recipe
 from training.data import Rows
-from training.failure import CodeError, LearningError
+from training.failure import LearningError
 from training.log import Log
 from training.task import Task
+from training.verbs import built, featured, learnable, predict
 
 _WARM_UP: Final = 0.05  # of all steps
 
@@ -47,7 +52,9 @@ class Fit:
 
     def run(self) -> Fitted:
         _seed(self.seed)
-        model = self.task.build().to(self.device)
+        model = built(self.task).to(self.device)
+        x_NF = featured(self.task, self.rows.raw_NF.to(self.device))  # before any state comes back
+        y_N = self.rows.labels_N.to(self.device)
         optimizer = AdamW(
             model.parameters(),
             lr=self.recipe.learning_rate,
@@ -58,8 +65,6 @@ class Fit:
         if progress is not None:
             self.log.info("resumed from a checkpoint", epoch=progress.epoch, batch=progress.batch)
         progress = progress or Progress()
-        x_NF = self.task.features(self.rows.raw_NF.to(self.device))
-        y_N = self.rows.labels_N.to(self.device)
         while progress.epoch < self.recipe.epochs:
             progress = self._epoch(progress, model, optimizer, x_NF, y_N)
             stopped = self.stopping() and progress.epoch < self.recipe.epochs
@@ -83,7 +88,7 @@ class Fit:
             picked_B = order_N[batch * size : (batch + 1) * size]
             for group in optimizer.param_groups:
                 group["lr"] = self._rate(progress.epoch * count + batch)
-            loss = self.task.loss(model, x_NF[picked_B], y_N[picked_B])
+            loss = learnable(self.task.loss(model, x_NF[picked_B], y_N[picked_B]))
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
@@ -119,25 +124,11 @@ class Fit:
         return self.recipe.learning_rate * min(1.0, (step + 1) / rise) * fall
 
 
-def predict(task: Task, model: nn.Module, x_NF: Tensor, *, batch: int) -> Tensor:
-    """Answers for all rows, in evaluation mode; a task that answers in another shape is refused."""
-    model.eval()
-    with torch.inference_mode():
-        parts = [task.predict(model, x_BF) for x_BF in torch.split(x_NF, batch)]
-    answers_N = torch.cat(parts)
-    if answers_N.shape != (len(x_NF),):
-        raise CodeError(
-            "MODEL_CODE_BROKEN",
-            f"predict of Task gave shape {tuple(answers_N.shape)} for {len(x_NF)} rows:"
-            " one answer a row",
-        )
-    return answers_N
-
-
 def seed_of(run: str) -> int:
     return int.from_bytes(hashlib.sha256(run.encode()).digest()[:4], "big")
 
 
 def _seed(seed: int) -> None:
     random.seed(seed)
+    np.random.seed(seed)
     torch.manual_seed(seed)

@@ -67,6 +67,10 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise _damaged(path, f"an entry of its header is wrong: {error}") from error
 
 
+def can_keep(value: object) -> bool:
+    return isinstance(value, Tensor) and value.dtype in _NAMES
+
+
 def content_digest(tensors: Mapping[str, Tensor]) -> str:
     """Of names, types, shapes and values, in an order that does not depend on the mapping's."""
     total = hashlib.sha256()

@@ -17,9 +17,17 @@ from functions.drops import Checked, Fault
 if TYPE_CHECKING:
     import duckdb
 
-_INTEGER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)")
-_NUMERIC = re.compile(rf"{_INTEGER.pattern}|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
-_READERS = {"parquet": "read_parquet", "csv": "read_csv", "jsonl": "read_json"}
+_INTEGER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT)")
+_NUMERIC = re.compile(rf"{_INTEGER.pattern}|FLOAT|DOUBLE")  # what the training reads
+_CSV = "delim = ',', quote = '\"', escape = '\"', comment = '', skip = 0"
+_READERS = {
+    "parquet": "read_parquet('{path}')",
+    "csv": f"read_csv('{{path}}', {_CSV}, header = true, sample_size = -1)",
+    "jsonl": "read_json('{path}', format = 'newline_delimited',"
+    " sample_size = -1, map_inference_threshold = -1)",
+}
+"""Nothing is guessed: the training reads the same dialect. All rows tell a column's type, because
+a fraction may come after a million whole numbers."""
 _ANY = (-3.4028234e38, 3.4028234e38)  # what a float32 holds: so training reads them
 _PROBE_ROWS = 3
 _MEMORY = "700MB"
@@ -53,23 +61,38 @@ def check(path: Path, name: str, *, data: Data) -> Checked | Fault:
 
 
 def _look(db: "duckdb.DuckDBPyConnection", path: Path, *, name: str, data: Data) -> Checked | Fault:
-    source = f"{_READERS[data.format]}('{str(path).replace(chr(39), chr(39) * 2)}')"
+    quoted = str(path).replace("'", "''")
+    source = _READERS[data.format].format(path=quoted)
     described = db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     columns = [_Column(str(row[0]), str(row[1])) for row in described]
     features = _features(columns, data)
     target = next((c for c in columns if c.name == data.target), None)
-    fault = _schema_fault(columns, features, target, data)
+    twice = _doubled(db, quoted) if data.format == "csv" else None
+    fault = twice or _schema_fault(columns, features, target, data)
     if fault is not None or target is None:
         return Fault(Reason.SCHEMA_MISMATCH, f"{name}: {fault}")
     return _values(db, source, name=name, features=features, target=target, data=data)
 
 
 def _features(columns: list[_Column], data: Data) -> list[_Column]:
-    return [
-        c
-        for c in columns
-        if c.name != data.target and any(fnmatch.fnmatchcase(c.name, p) for p in data.features)
-    ]
+    """What a model will be trained on, in its order: a pattern's columns in natural order."""
+    others = sorted((c for c in columns if c.name != data.target), key=lambda c: _natural(c.name))
+    found = [c for p in data.features for c in others if fnmatch.fnmatchcase(c.name, p)]
+    return list(dict.fromkeys(found))
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """pixel_2 comes before pixel_10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _doubled(db: "duckdb.DuckDBPyConnection", path: str) -> str | None:
+    """DuckDB renames the second of two columns; nobody else knows it by that name."""
+    head = f"read_csv('{path}', {_CSV}, header = false, all_varchar = true)"
+    names = db.execute(f"SELECT * FROM {head} LIMIT 1").fetchone() or ()
+    twice = next((name for name in names if name is not None and names.count(name) > 1), None)
+    return None if twice is None else f"there is more than one column {twice!r}"
 
 
 def _schema_fault(
@@ -83,8 +106,8 @@ def _schema_fault(
         return f"no target column {data.target!r}; {there}"
     for column in (*features, target):
         if not _NUMERIC.fullmatch(column.type):
-            return f"column {column.name!r} is {column.type}, not a number"
-    if data.classes is not None and not _INTEGER.fullmatch(target.type):
+            return f"column {column.name!r} is {column.type}; store an integer, FLOAT or DOUBLE"
+    if not _INTEGER.fullmatch(target.type):
         return f"target {target.name!r} is {target.type}, not an integer class"
     return None
 
@@ -121,11 +144,14 @@ def _values(
             )
     listed = ", ".join(f"{c.quoted}::DOUBLE" for c in features)
     probe = db.execute(f"SELECT {listed} FROM {source} LIMIT {_PROBE_ROWS}").fetchall()
-    return Checked(rows=rows, probe=tuple(tuple(r) for r in probe))
+    return Checked(
+        rows=rows, columns=tuple(c.name for c in features), probe=tuple(tuple(r) for r in probe)
+    )
 
 
 def _bounds(column: _Column, target: _Column, data: Data) -> tuple[float, float]:
-    """Any finite number, unless the model says otherwise."""
+    """Any finite number, unless the model says otherwise; of several bounds the narrowest."""
     if column is target:
-        return _ANY if data.classes is None else (0, data.classes - 1)
-    return next((b for p, b in data.range.items() if fnmatch.fnmatchcase(column.name, p)), _ANY)
+        return 0, data.classes - 1
+    asked = [_ANY, *(b for p, b in data.range.items() if fnmatch.fnmatchcase(column.name, p))]
+    return max(low for low, _ in asked), min(high for _, high in asked)

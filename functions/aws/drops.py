@@ -19,6 +19,7 @@ from functions.drops import (
     Stored,
     prefix_of,
     read_manifest,
+    strayed,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ class Drops:
                 return seen
             pinned.append(seen[0])
             checked.append(seen[1])
+            fault = strayed(stored.name, seen[1], first=pinned[0].stored.name, expected=checked[0])
+            if fault is not None:
+                return fault
         return Dataset(
             model=model,
             bucket=self._bucket,

@@ -95,7 +95,7 @@ class StartEvaluation:
             image=self.image,
             role_arn=self.role_arn,
             instance=evaluation.instance,
-            max_runtime=round(record.definition.training.max_runtime),
+            max_runtime=round(evaluation.max_runtime),
             code_uri=record.code_uri,
             candidate_uri=artifact,
             champion_uri=champion.artifact if champion else None,
@@ -105,7 +105,8 @@ class StartEvaluation:
                 "SLUICE_MODEL": record.model,
                 "SLUICE_RUN": record.run,
                 "TRACEPARENT": child_of(record.traceparent),
-            },
+            }
+            | ({"SLUICE_CHAMPION_DIGEST": champion.model_digest} if champion else {}),
             tags={"sluice:model": record.model, "sluice:run": record.run},
         )
 

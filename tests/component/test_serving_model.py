@@ -26,7 +26,8 @@ def test_it_answers_as_the_evaluation_saw_it(tmp_path: Path) -> None:
     digest = write_artifact(tmp_path)
     rows = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
 
-    judged = artifact.read(tmp_path, device=torch.device("cpu"))
+    pin = artifact.Pin("champion", digest=digest)
+    judged = artifact.read(tmp_path, pin=pin, device=torch.device("cpu"))
     expected = judged.task.predict(judged.model, judged.task.features(torch.from_numpy(rows)))
 
     model = loaded(tmp_path, digest)

@@ -18,6 +18,7 @@ from tests.fakes.container import (
     MODEL_TOML,
     TrainingContainer,
     clouds,
+    digest_of,
     evaluation,
     training,
     write_model,
@@ -61,7 +62,12 @@ def test_the_digits_learn_and_more_of_them_learn_better(tmp_path: Path) -> None:
         status, said = finish(start(container.code, "train", container.base))
         assert (status, "accuracy=" in said) == (0, True)
     base = evaluation(tmp_path / "e", many.artifact, few.artifact, digits(slice(HOLDOUT)))
-    environment = {"SLUICE_MODEL": "digits", "SLUICE_RUN": "b" * 12, "TRACEPARENT": "00-1-2-01"}
+    environment = {
+        "SLUICE_MODEL": "digits",
+        "SLUICE_RUN": "b" * 12,
+        "SLUICE_CHAMPION_DIGEST": digest_of(few.artifact),
+        "TRACEPARENT": "00-1-2-01",
+    }
 
     status, said = finish(start(many.code, "evaluate", base, **environment))
 
@@ -72,6 +78,45 @@ def test_the_digits_learn_and_more_of_them_learn_better(tmp_path: Path) -> None:
     assert report["candidate"]["metrics"]["accuracy"] >= 0.95
     assert report["champion"]["metrics"]["accuracy"] >= 0.95
     assert report["comparison"]["low"] > -0.02
+
+
+def clouds_by(format: str, base: Path) -> dict[str, Any]:
+    """Metrics of a model that was trained and evaluated on the same rows in one format."""
+    toml = MODEL_TOML.replace("[data]", f"[data]\nformat = '{format}'", 1)
+    container = training(
+        base / "ml", write_model(base / "clouds", toml=toml), [clouds(90)], format=format
+    )
+    status, _ = finish(start(container.code, "train", container.base))
+    assert status == 0
+    held = evaluation(base / "e", container.artifact, None, clouds(60, seed=9), format=format)
+    told = {"SLUICE_MODEL": "clouds", "SLUICE_RUN": "0123456789ab"}
+    status, _ = finish(start(container.code, "evaluate", held, **told))
+    assert status == 0
+    report = json.loads((held / "processing" / "output" / "report.json").read_text())
+    metrics: dict[str, Any] = report["candidate"]["metrics"]
+    return metrics
+
+
+def test_a_drop_of_text_trains_and_evaluates_to_the_numbers_of_its_parquet(tmp_path: Path) -> None:
+    parquet, csv, jsonl = (clouds_by(of, tmp_path / of) for of in ("parquet", "csv", "jsonl"))
+
+    assert csv == parquet
+    assert jsonl == parquet
+
+
+def test_a_job_that_was_given_nonsense_leaves_one_line_and_says_whose_fault_it_is(
+    tmp_path: Path,
+) -> None:
+    container = training(
+        tmp_path / "ml", write_model(tmp_path / "clouds"), [{"x_0": ["word"], "label": [0]}]
+    )
+
+    status, _ = finish(start(container.code, "train", container.base))
+
+    assert status == 2
+    assert container.failure == (
+        "DATA_SCHEMA: column x_0 of part-0.parquet holds string: it must hold integers or floats"
+    )
 
 
 def files(container: TrainingContainer) -> dict[str, Any]:

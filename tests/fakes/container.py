@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,29 @@ def write_parquet(path: Path, columns: Mapping[str, object]) -> Path:
     return path
 
 
+def write_csv(path: Path, columns: Mapping[str, object]) -> Path:
+    lines = [",".join(columns), *(",".join(map(repr, row)) for row in _rows(columns))]
+    return _write(path, "\r\n".join(lines) + "\r\n")
+
+
+def write_jsonl(path: Path, columns: Mapping[str, object]) -> Path:
+    rows = (dict(zip(columns, row, strict=True)) for row in _rows(columns))
+    return _write(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _rows(columns: Mapping[str, object]) -> list[tuple[object, ...]]:
+    return list(zip(*(list(value) for value in columns.values()), strict=True))  # type: ignore[call-overload]  # each is a list
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, newline="")
+    return path
+
+
+WRITERS = {"parquet": write_parquet, "csv": write_csv, "jsonl": write_jsonl}
+
+
 def write_model(folder: Path, *, toml: str = MODEL_TOML, source: str = MODEL_PY) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.toml").write_text(toml)
@@ -102,13 +125,18 @@ class TrainingContainer:
 
 
 def training(
-    base: Path, model: Path, parts: list[Mapping[str, object]], *, run: str = "0123456789ab"
+    base: Path,
+    model: Path,
+    parts: Sequence[Mapping[str, object]],
+    *,
+    run: str = "0123456789ab",
+    format: str = "parquet",
 ) -> TrainingContainer:
     folder = base / "input" / "data"
     entries = []
     for index, columns in enumerate(parts):
-        key = f"drops/{model.name}/d1/part-{index}.parquet"
-        data = write_parquet(folder / "train" / key, columns).read_bytes()
+        key = f"drops/{model.name}/d1/part-{index}.{format}"
+        data = WRITERS[format](folder / "train" / key, columns).read_bytes()
         entries.append(
             {
                 "bucket": "data",
@@ -140,14 +168,24 @@ def training(
 
 
 def evaluation(
-    base: Path, candidate: Path, champion: Path | None, holdout: Mapping[str, object]
+    base: Path,
+    candidate: Path,
+    champion: Path | None,
+    holdout: Mapping[str, object],
+    *,
+    format: str = "parquet",
 ) -> Path:
     folder = base / "processing" / "input"
     pack(candidate, folder / "candidate" / "model.tar.gz")
     if champion is not None:
         pack(champion, folder / "champion" / "model.tar.gz")
-    write_parquet(folder / "holdout" / "part-0.parquet", holdout)
+    WRITERS[format](folder / "holdout" / f"part-0.{format}", holdout)
     return base
+
+
+def digest_of(artifact: Path) -> str:
+    """What the ledger knows a model by."""
+    return hashlib.sha256((artifact / "manifest.json").read_bytes()).hexdigest()
 
 
 def pack(artifact: Path, archive: Path) -> Path:

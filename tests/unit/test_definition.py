@@ -18,7 +18,7 @@ from functions.definition import (
 from tests.builders import a_definition, a_deployed
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
-SMALLEST = {"data": {"features": ["*"]}}
+SMALLEST = {"data": {"features": ["*"], "classes": 2}}
 
 
 def refusal(**sections: Any) -> str:
@@ -58,9 +58,27 @@ def test_the_example_in_the_repository_is_read() -> None:
             {"watch": {"zzz": 1}},
             "model.toml: [watch.zzz]: unknown key 'zzz'; known here: keep_warm",
         ),
+        (
+            {"training": {"hyperparameters": {"epoch": 3}}},
+            "model.toml: [training.hyperparameters.epoch]: unknown key 'epoch';"
+            " did you mean 'epochs'?",
+        ),
+        (
+            {"evaluation": {"metric": "acuracy"}},
+            "model.toml: [evaluation.metric]: unknown score 'acuracy'; did you mean 'accuracy'?",
+        ),
+        (
+            {"gates": {"min": {"acuracy": 0.9}}},
+            "model.toml: [gates.min]: unknown score 'acuracy'; did you mean 'accuracy'?",
+        ),
+        (
+            {"gates": {"min": {"log_loss": 0.9}}},
+            "model.toml: [gates.min]: unknown score 'log_loss'; known here: accuracy, f1_macro,"
+            " recall_min, recall_0 … recall_1",
+        ),
     ],
 )
-def test_an_unknown_key_is_answered_with_the_nearest_known(
+def test_an_unknown_name_is_answered_with_the_nearest_known(
     sections: dict[str, Any], said: str
 ) -> None:
     assert refusal(**sections) == said
@@ -88,7 +106,18 @@ def test_an_unknown_key_is_answered_with_the_nearest_known(
         ({"evaluation": {"holdout": "../v1"}}, "[evaluation.holdout]: "),
         ({"data": {"features": []}}, "[data.features]: "),
         ({"data": {"features": ["*"], "classes": 1}}, "[data.classes]: "),
-        ({"data": {"features": ["*"], "range": {"*": [1]}}}, "[data.range.*"),
+        ({"data": {"features": ["*"]}}, "[data.classes]: Field required"),
+        ({"data": {"features": ["*"], "classes": 2, "range": {"*": [1]}}}, "[data.range.*"),
+        ({"data": {"features": ["*"], "classes": 2, "range": {"*": [1, 0]}}}, "[data.range.*]: "),
+        ({"data": {"features": ["label", "x"], "classes": 2}}, "'label' is among the features"),
+        ({"training": {"max_runtime": "300ms"}}, "[training.max_runtime]: "),
+        ({"training": {"max_runtime": "121h"}}, "[training.max_runtime]: "),
+        ({"training": {"instances": ["g5.xlarge"]}}, "[training.instances.0]: "),
+        ({"evaluation": {"max_runtime": "10d"}}, "[evaluation.max_runtime]: "),
+        ({"evaluation": {"instance": "ml.m5"}}, "[evaluation.instance]: "),
+        ({"gates": {"min": {"accuracy": 90}}}, "[gates.min.accuracy]: "),
+        ({"gates": {"max_drop": 3}}, "[gates.max_drop]: "),
+        ({"training": {"spot": "yes"}}, "[training.spot]: "),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_where_it_stands(
@@ -136,9 +165,9 @@ def test_a_folder_that_may_not_name_a_model_is_refused(tmp_path: Path, name: str
         ({"gates": {"max_drop": 0.5}}, True),
         ({"serving": {"max_batch": 1}}, True),
         ({"watch": {"keep_warm": "1s"}}, True),
-        ({"data": {"features": ["other"]}}, False),
+        ({"data": {"features": ["other"], "classes": 10}}, False),
         ({"training": {"max_runtime": "2h"}}, False),
-        ({"evaluation": {"metric": "f1"}}, False),
+        ({"evaluation": {"metric": "f1_macro"}}, False),
     ],
 )
 def test_only_what_shapes_a_candidate_counts_for_its_identity(
@@ -164,6 +193,22 @@ def test_steps_that_are_accepted_rise_from_one_to_a_hundred(steps: list[int]) ->
         assert list(accepted.rollout.steps) == sorted(set(steps))
         assert steps[0] >= 1
         assert steps[-1] == 100
+
+
+def test_every_class_has_a_recall_that_may_be_asked_for() -> None:
+    definition = a_definition(evaluation={"metric": "recall_9"}, gates={"min": {"recall_0": 0.5}})
+
+    assert definition.evaluation.metric == "recall_9"
+    assert definition.gates.min == {"recall_0": 0.5}
+
+
+def test_a_file_is_read_as_the_jobs_read_it(tmp_path: Path) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "model.toml").write_bytes(b"[data]\rfeatures = ['*']\rclasses = 2\r")
+
+    with pytest.raises(DefinitionError, match="not valid TOML"):
+        read_definition(folder)
 
 
 def test_a_deployed_model_survives_its_parameter() -> None:

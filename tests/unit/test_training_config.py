@@ -15,6 +15,7 @@ def test_what_training_needs_is_read() -> None:
     config = Config.parse(MODEL_TOML.encode())
 
     assert config == Config(
+        format="parquet",
         features=("x_*",),
         target="label",
         classes=3,
@@ -35,7 +36,7 @@ def test_the_digits_model_is_valid() -> None:
     [
         ("classes = 3", "classes = 3.5", "classes is 3.5: it must be a whole number"),
         ("classes = 3", "classes = true", "classes is True: it must be a whole number"),
-        ("classes = 3", "classes = 1", "classes is 1: at least 2"),
+        ("classes = 3", "classes = 1", "classes is 1: 2 at least"),
         ('features = ["x_*"]', "features = []", "must be a list of column names"),
         ('features = ["x_*"]', 'features = ["x", 1]', "must be a list of column names"),
         ('target = "label"', "target = 7", "target is 7: it must be a string"),

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
-from tests.fakes.container import COLUMNS, MODEL_TOML, clouds, write_json, write_parquet
+from tests.fakes.container import (
+    COLUMNS,
+    MODEL_TOML,
+    WRITERS,
+    clouds,
+    write_json,
+    write_parquet,
+)
 from training import data, dataset
 from training.config import Config
-from training.failure import DataError
+from training.failure import DataError, one_line
 
 CONFIG = Config.parse(MODEL_TOML.encode())
 
@@ -95,7 +104,7 @@ def test_a_wrong_schema_is_refused(
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "part").write_text("a,b\n1,2\n")
 
-    with pytest.raises(DataError, match="DATA_UNREADABLE: part is no parquet"):
+    with pytest.raises(DataError, match="DATA_UNREADABLE: part cannot be read as parquet"):
         data.read([tmp_path / "part"], CONFIG)
 
 
@@ -104,8 +113,127 @@ def test_a_second_file_that_lacks_a_column_is_refused_by_name(tmp_path: Path) ->
     del short["x_10"]
     files = [write_parquet(tmp_path / "a", clouds(5)), write_parquet(tmp_path / "b", short)]
 
-    with pytest.raises(DataError, match="DATA_SCHEMA: b lacks x_10"):
+    with pytest.raises(DataError, match="DATA_SCHEMA: b and a differ in x_10"):
         data.read(files, CONFIG)
+
+
+def test_a_second_file_with_a_column_more_is_refused_by_name(tmp_path: Path) -> None:
+    long = clouds(5) | {"x_7": [0.0] * 5}
+    files = [write_parquet(tmp_path / "a", clouds(5)), write_parquet(tmp_path / "b", long)]
+
+    with pytest.raises(DataError, match="DATA_SCHEMA: b and a differ in x_7"):
+        data.read(files, CONFIG)
+
+
+def test_a_trained_model_reads_its_own_columns_of_a_longer_file(tmp_path: Path) -> None:
+    long = write_parquet(tmp_path / "a", clouds(5) | {"x_7": [0.0] * 5})
+
+    assert data.read([long], CONFIG, columns=COLUMNS).columns == COLUMNS
+
+
+def test_a_bound_holds_for_the_number_as_written(tmp_path: Path) -> None:
+    toml = MODEL_TOML.replace("[-20, 20]", "[0.1, 0.7]")
+    written = {name: [0.1, 0.7] for name in COLUMNS} | {"label": [0, 1]}
+    path = write_parquet(tmp_path / "part", written)
+
+    assert len(data.read([path], Config.parse(toml.encode()))) == 2
+
+
+def of_format(format: str) -> Config:
+    return Config.parse(MODEL_TOML.replace("[data]", f"[data]\nformat = '{format}'", 1).encode())
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_the_same_rows_are_the_same_tensors_in_every_format(tmp_path: Path, format: str) -> None:
+    columns = clouds(50) | {"note": ["a"] * 50}
+    parquet = write_parquet(tmp_path / "a", columns)
+
+    ours = data.read([WRITERS[format](tmp_path / "b", columns)], of_format(format))
+    theirs = data.read([parquet], CONFIG)
+
+    assert ours.columns == theirs.columns
+    assert torch.equal(ours.raw_NF, theirs.raw_NF)
+    assert torch.equal(ours.labels_N, theirs.labels_N)
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "code"),
+    [
+        ("csv", "x_0,label\n1,0\nword,1\n", "DATA_UNREADABLE"),
+        ("csv", "x_0,label\n1,0\n,1\n", "DATA_NAN"),
+        ("csv", "x_0,label\n1,0\nnan,1\n", "DATA_NAN"),
+        ("csv", "x_0,label\n1,0\n1e300,1\n", "DATA_NAN"),
+        ("csv", "x_0,label\n1,0\n21,1\n", "DATA_RANGE"),
+        ("csv", "x_0,label\n1,0\n1,0.5\n", "DATA_LABEL"),
+        ("csv", "x_0,label\n1,0\n1,3\n", "DATA_LABEL"),
+        ("csv", "x_0,label\n1,0\n1\n", "DATA_UNREADABLE"),
+        ("csv", "x_0,x_0,label\n1,1,0\n", "DATA_SCHEMA"),
+        ("csv", "x_0;label\n1;0\n", "DATA_SCHEMA"),
+        ("csv", "x_0,label\n", "DATA_EMPTY"),
+        ("csv", "", "DATA_SCHEMA"),
+        ("jsonl", '{"x_0": 1, "label": 0}\n{"x_0": "word", "label": 1}\n', "DATA_UNREADABLE"),
+        ("jsonl", '{"x_0": 1, "label": 0}\n{"label": 1}\n', "DATA_NAN"),
+        ("jsonl", '{"x_0": 1, "label": 0}\n{"x_0": null, "label": 1}\n', "DATA_NAN"),
+        ("jsonl", '{"x_0": 1, "label": 0}\n{"x_0": 21, "label": 1}\n', "DATA_RANGE"),
+        ("jsonl", '{"x_0": 1, "label": 0}\n{"x_0": 1, "label": 3}\n', "DATA_LABEL"),
+        ("jsonl", '{"x_0": 1, "label": 0}\n{"x_0": 1, "lab', "DATA_UNREADABLE"),
+        ("jsonl", '[{"x_0": 1, "label": 0}]\n', "DATA_UNREADABLE"),
+        ("jsonl", '{"x_0": 1, "x_0": 2, "label": 0}\n', "DATA_UNREADABLE"),
+        ("jsonl", '{"x_0": 1}\n', "DATA_SCHEMA"),
+        ("jsonl", "", "DATA_SCHEMA"),
+    ],
+)
+def test_a_spoiled_text_is_refused_in_one_line(
+    tmp_path: Path, format: str, text: str, code: str
+) -> None:
+    with pytest.raises(DataError, match=f"^{code}: ") as refused:
+        data.read([written(tmp_path / "part", text)], of_format(format))
+
+    assert "\n" not in one_line(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("csv", '\ufeffnote,x_0,label\r\n"two\nlines, a comma",1.5,0\r\n'),
+        ("csv", 'label,"x_0"\n0,"1.5"\n\n'),
+        ("jsonl", '\n{"x_0": 1.5, "label": 0, "note": {"deep": [1, "a"]}}\n\n'),
+    ],
+)
+def test_what_a_text_may_look_like(tmp_path: Path, format: str, text: str) -> None:
+    rows = data.read([written(tmp_path / "part", text)], of_format(format))
+
+    assert (rows.raw_NF.tolist(), rows.labels_N.tolist()) == ([[1.5]], [0])
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_a_fraction_may_come_after_many_whole_numbers(tmp_path: Path, format: str) -> None:
+    many = 300_000
+    columns = {"x_0": [1] * many + [0.5], "label": [0] * (many + 1)}
+
+    rows = data.read([WRITERS[format](tmp_path / "part", columns)], of_format(format))
+
+    assert rows.raw_NF[-1].item() == 0.5
+
+
+def test_a_column_of_categories_is_one_of_numbers(tmp_path: Path) -> None:
+    column = pa.array([1.0, 2.0, 1.0]).dictionary_encode()
+    path = write_parquet(tmp_path / "part", {"x_0": column, "label": [0, 1, 2]})
+
+    assert data.read([path], CONFIG).raw_NF.tolist() == [[1.0], [2.0], [1.0]]
+
+
+def test_a_decimal_is_refused_with_what_to_store(tmp_path: Path) -> None:
+    column = pa.array([Decimal("1.50")])
+    path = write_parquet(tmp_path / "part", {"x_0": column, "label": [0]})
+
+    with pytest.raises(DataError, match=r"DATA_SCHEMA.*decimal128.*integers or floats"):
+        data.read([path], CONFIG)
 
 
 def a_dataset(tmp_path: Path) -> tuple[Path, Path, Path]:
@@ -160,7 +288,7 @@ def test_a_holdout_is_known_by_its_content(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a" / "p.parquet", clouds(5))
     write_parquet(tmp_path / "b" / "p.parquet", clouds(5))
     write_parquet(tmp_path / "c" / "p.parquet", clouds(6))
-    digests = [dataset.holdout(tmp_path / name).digest for name in "abc"]
+    digests = [dataset.holdout(tmp_path / name, format="parquet").digest for name in "abc"]
 
     assert digests[0] == digests[1] != digests[2]
 
@@ -170,13 +298,20 @@ def test_a_holdout_that_is_not_its_manifest_is_refused(tmp_path: Path) -> None:
     entry = {"name": "p.parquet", "sha256": dataset.sha256_of(part), "size": part.stat().st_size}
     write_json(tmp_path / "manifest.json", {"files": [entry]})
 
-    assert dataset.holdout(tmp_path).files == (part,)
+    assert dataset.holdout(tmp_path, format="parquet").files == (part,)
 
     write_parquet(part, clouds(6))
     with pytest.raises(DataError, match="HOLDOUT_CHANGED"):
-        dataset.holdout(tmp_path)
+        dataset.holdout(tmp_path, format="parquet")
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv", "jsonl"])
+def test_a_holdout_is_of_the_format_the_model_names(tmp_path: Path, format: str) -> None:
+    parts = {of: WRITERS[of](tmp_path / f"part.{of}", clouds(5)) for of in WRITERS}
+
+    assert dataset.holdout(tmp_path, format=format).files == (parts[format],)
 
 
 def test_an_absent_holdout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="HOLDOUT_EMPTY"):
-        dataset.holdout(tmp_path)
+        dataset.holdout(tmp_path, format="parquet")

@@ -143,12 +143,30 @@ def test_the_same_seed_gives_the_same_comparison() -> None:
     assert first.interval.low < first.difference < first.interval.high
 
 
-def test_a_metric_nobody_knows_is_refused_with_those_known() -> None:
-    labels, predicted = some_answers()
-    found = answers(labels, predicted)
+def test_a_score_the_holdout_cannot_tell_is_no_metric() -> None:
+    found = answers(np.array([0, 1, 1]), np.array([0, 1, 0]))
 
-    with pytest.raises(ConfigError, match=r"METRIC_UNKNOWN.*accuracy"):
-        compare(found, found, metric="acuracy", seed=1)
+    with pytest.raises(ConfigError, match=r"METRIC_UNKNOWN.*recall_3 cannot be told"):
+        compare(found, found, metric="recall_3", seed=1)
+
+
+def test_the_scores_are_known_by_name_before_there_are_answers() -> None:
+    matrix = scores.confusion(*some_answers(), classes=4)
+
+    assert scores.names(4) == tuple(scores.plain(matrix))
+
+
+def test_many_classes_are_drawn_in_portions_that_fit_into_memory() -> None:
+    labels, candidate = some_answers(seed=1, right=0.9)
+    _, champion = some_answers(seed=1, right=0.8)
+    few, many = (
+        intervals.paired_bootstrap(
+            labels, candidate, champion, classes=classes, score=scores.accuracy, seed=3
+        )
+        for classes in (4, 200)
+    )
+
+    assert many == few
 
 
 def test_the_deviation_of_accuracy_is_the_binomial_one() -> None:

@@ -1,0 +1,44 @@
+"""What an evaluation job is told: whose model is the champion, and how long it may take."""
+
+from functions.jobs import EvaluationSpec
+from tests.fakes.stage import Stage
+
+
+def evaluations(stage: Stage) -> list[EvaluationSpec]:
+    return list(stage.jobs.evaluations.values())
+
+
+def test_the_first_candidate_is_evaluated_without_a_champion() -> None:
+    stage = Stage()
+
+    stage.drop("monday")
+    stage.rest()
+
+    (first,) = evaluations(stage)
+    assert first.champion_uri is None
+    assert "SLUICE_CHAMPION_DIGEST" not in first.environment
+
+
+def test_a_champion_is_told_by_its_digest() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.rest()
+    champion = stage.endpoint.champion
+
+    stage.drop("tuesday")
+    stage.rest()
+
+    assert champion is not None
+    assert evaluations(stage)[-1].champion_uri == champion.artifact
+    assert evaluations(stage)[-1].environment["SLUICE_CHAMPION_DIGEST"] == champion.model_digest
+
+
+def test_an_evaluation_has_a_limit_of_its_own() -> None:
+    stage = Stage(training={"max_runtime": "5d"}, evaluation={"max_runtime": "20m"})
+
+    stage.drop("monday")
+    stage.rest()
+
+    (spec,) = evaluations(stage)
+    (training,) = stage.jobs.trainings.values()
+    assert (training.max_runtime, spec.max_runtime) == (432_000, 1200)
