@@ -67,8 +67,8 @@ def _of_run(run: RunRecord) -> Event | None:
             return TrainingJobSettled(run=run.run, job=run.training_job or "")
         case RunState.EVALUATING:
             return EvaluationJobSettled(run=run.run, job=run.evaluation_job or "")
-        case RunState.APPROVED if run.version is not None:
-            return VersionApproved(model=run.model, version=run.version)
+        case RunState.APPROVED | RunState.HELD if run.version is not None:
+            return VersionApproved(model=run.model, version=run.version, run=run.run)
         case _:
             return None
 
@@ -76,9 +76,14 @@ def _of_run(run: RunRecord) -> Event | None:
 def _of_rollout(rollout: RolloutRecord) -> Event | None:
     match rollout.state:
         case RolloutState.PROVISIONING if not rollout.placed:
-            return VersionApproved(model=rollout.model, version=rollout.version)
+            return VersionApproved(model=rollout.model, version=rollout.version, run=rollout.run)
         case RolloutState.PROVISIONING | RolloutState.SHIFTING | RolloutState.WATCHING:
-            return RolloutStepDue(rollout=rollout.rollout, model=rollout.model, step=rollout.step)
+            return RolloutStepDue(
+                rollout=rollout.rollout,
+                model=rollout.model,
+                step=rollout.step,
+                hold=rollout.holds,
+            )
         case RolloutState.ROLLING_BACK | RolloutState.ABORTED:
             return RollbackRequested(
                 rollout=rollout.rollout,
