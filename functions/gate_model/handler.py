@@ -19,6 +19,7 @@ from events.words import Reason
 from functions.aws.book import Book
 from functions.aws.jobs import Jobs
 from functions.aws.objects import Objects
+from functions.aws.refusals import RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
 from functions.gate_model.decide import (
@@ -84,8 +85,7 @@ class GateModel:
         """Register what was judged, then write it down and say it."""
         match outcome:
             case Register(report=report, verdict=verdict):
-                version = self._registered(record, self._candidate(record, report, verdict))
-                return self._judged(record, report, verdict, version, now)
+                return self._judge(record, report, verdict, now)
             case Reevaluate():
                 return self._again(record, now)
             case Fail(reason=reason, message=message):
@@ -94,6 +94,15 @@ class GateModel:
                 return self.book.commit(record.changed(due_at=now + RETRY_AFTER))[0]
             case Ignore():
                 return record
+
+    def _judge(
+        self, record: RunRecord, report: Report, verdict: Verdict, now: datetime
+    ) -> RunRecord:
+        try:
+            version = self._registered(record, self._candidate(record, report, verdict))
+        except RefusedError as error:
+            return self._fail(record, Reason.JOB_REFUSED, str(error), now)
+        return self._judged(record, report, verdict, version, now)
 
     def _registered(self, record: RunRecord, candidate: Candidate) -> int:
         """The version of the run; one judged before gets the new verdict."""

@@ -57,9 +57,12 @@ def judge(challenger: Traffic, champion: Traffic, definition: Definition, *, lea
     slowest = definition.serving.latency
     if _slow(challenger, slowest):
         allowed = f"allowed are {slowest * 1000:.0f} ms"
-        if _slow(champion, slowest) and not _much_slower(challenger, champion):
-            return TooLittle(f"{said}; {allowed}, and the champion is slow too{_its(champion)}")
-        return Fail(Reason.TOO_SLOW, f"{said}; {allowed}{_its(champion)}")
+        if not _slow(champion, slowest):
+            return Fail(Reason.TOO_SLOW, f"{said}; {allowed}")
+        beside = f"{said}; {allowed}, and the champion has {_milliseconds(champion)}"
+        if _much_slower(challenger, champion):
+            return Fail(Reason.TOO_SLOW, f"{beside} itself")
+        return TooLittle(beside)
     if _share(challenger) > bar:
         return TooLittle(f"{said}; more errors than the {bar:.1%} allowed, but not surely")
     return Pass(said)
@@ -93,14 +96,13 @@ def _much_slower(challenger: Traffic, champion: Traffic) -> bool:
 
 
 def _said(challenger: Traffic, champion: Traffic) -> str:
-    p99 = challenger.latency_p99
-    slow = "no latency" if p99 is None else f"p99 {p99 * 1000:.0f} ms"
+    measured = challenger.latency_p99 is not None
+    slow = f"p99 {_milliseconds(challenger)}" if measured else "no latency"
     return (
         f"challenger {challenger.errors}/{challenger.requests} errors, {slow};"
         f" champion {champion.errors}/{champion.requests}"
     )
 
 
-def _its(champion: Traffic) -> str:
-    p99 = champion.latency_p99
-    return "" if p99 is None else f" (champion p99 {p99 * 1000:.0f} ms)"
+def _milliseconds(traffic: Traffic) -> str:
+    return f"{(traffic.latency_p99 or 0.0) * 1000:.0f} ms"
