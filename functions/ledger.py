@@ -248,6 +248,7 @@ class RolloutRecord(Record):
     """When the challenger was first given traffic; None before."""
     ended_at: datetime | None = None
     reason: Reason | None = None
+    """Why the traffic is (or was) wanted back; from then on nothing else moves it."""
     message: str = ""
 
     @property

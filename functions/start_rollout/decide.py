@@ -162,7 +162,7 @@ def _approved(version: Version, case: Case, now: datetime) -> Outcome:
     if case.run is None:
         return Ignore(f"version {version.version} names run {version.run}, which is not known")
     if case.own is not None:
-        resumable = case.own.state is RolloutState.PROVISIONING
+        resumable = case.own.state is RolloutState.PROVISIONING and case.own.reason is None
         return Resume(case.own) if resumable else Ignore(f"{case.own.rollout}: {case.own.state}")
     overtaken = _overtaken(version, case.run, case.endpoint)
     return overtaken or _in_turn(version, case.run, case, now)

@@ -44,20 +44,20 @@ class StartRollout:
         model = self._model(seen)
         if model is None:
             return Told(Ignore("a package group of somebody else"))
-        case = self.load(model, seen)
+        case = self.load(model, seen.version, run=_named_run(seen))
         outcome = decide(case, now=now)
         return Told(outcome, self.apply(outcome, case, now))
 
-    def load(self, model: str, seen: ModelPackageChanged | VersionApproved) -> Case:
+    def load(self, model: str, number: int, *, run: str | None) -> Case:
         """The version, what it was made by, and who holds the endpoint."""
-        version = self.registry.find(model, seen.version)
-        run = version.run if version else _named_run(seen)
+        version = self.registry.find(model, number)
+        made_by = version.run if version else run
         endpoint = self.book.get(EndpointRecord, model) or EndpointRecord(model=model)
-        own = rollout_id(self.names.endpoint(model), seen.version)
+        own = rollout_id(self.names.endpoint(model), number)
         return Case(
-            number=seen.version,
+            number=number,
             version=version,
-            run=self.book.get(RunRecord, run) if run else None,
+            run=self.book.get(RunRecord, made_by) if made_by else None,
             endpoint=endpoint,
             holder=self.book.get(RolloutRecord, endpoint.rollout) if endpoint.rollout else None,
             own=self.book.get(RolloutRecord, own),
@@ -67,14 +67,23 @@ class StartRollout:
         """Claim the endpoint in the ledger, then place both versions on it."""
         match outcome:
             case Begin():
-                return self._place(self._claim(outcome, case, now), outcome.placements, now)
+                self._claim(outcome, case, now)
+                return self._go_on(case.endpoint.model, case.number, outcome.run, now)
             case Resume(rollout=rollout):
                 return self._place(rollout, outcome.placements, now)
             case _:
                 self._commit(left_by(outcome, case, now))
         return case.own or case.run
 
-    def _claim(self, begin: Begin, case: Case, now: datetime) -> RolloutRecord:
+    def _go_on(self, model: str, number: int, run: RunRecord, now: datetime) -> Record | None:
+        """Decide again, on what holds now: who was rejected before the claim has nobody to say so.
+
+        The rejection's own event found no rollout then, and one that comes later finds this.
+        """
+        case = self.load(model, number, run=run.run)
+        return self.apply(decide(case, now=now), case, now)
+
+    def _claim(self, begin: Begin, case: Case, now: datetime) -> None:
         model = case.endpoint.model
         rollout = opened(
             begin,
@@ -82,7 +91,7 @@ class StartRollout:
             config=self.endpoints.config_name(model, begin.placements),
             now=now,
         )
-        return self._commit(claimed(begin, case.endpoint, rollout)) or rollout
+        self._commit(claimed(begin, case.endpoint, rollout))
 
     def _place(
         self, rollout: RolloutRecord, placements: tuple[Placement, ...], now: datetime

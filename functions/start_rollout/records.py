@@ -108,11 +108,12 @@ def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
 
 
 def taken_back(rollout: RolloutRecord, reason: Reason, message: str, now: datetime) -> Written:
-    """The traffic is asked back."""
+    """The traffic is wanted back, whatever is seen from now on."""
     asked = RollbackRequested(
         rollout=rollout.rollout, model=rollout.model, reason=reason, message=message
     )
-    return Written((rollout.changed(due_at=now + RETRY_AFTER).saying(asked),))
+    wanted = rollout.changed(reason=reason, message=message, due_at=now + RETRY_AFTER)
+    return Written((wanted.saying(asked),))
 
 
 def _queued(queue: Queue, case: Case) -> Written:

@@ -86,6 +86,8 @@ def next_step(case: Case) -> Step:
     rollout, view = case.rollout, case.view
     if rollout.state not in _ACTIVE:
         return Ignore(f"{rollout.rollout} is {rollout.state}")
+    if rollout.reason is not None:
+        return Ignore(f"the traffic is wanted back: {rollout.reason}")
     if rollout.state is RolloutState.PROVISIONING and not _asked_for(rollout, view):
         return Wait("the update is not asked for yet")
     if view is None or view.status in {"Creating", "Updating", "SystemUpdating"}:

@@ -94,12 +94,15 @@ def promoted(
 
 
 def asked_back(step: RollBack, rollout: RolloutRecord, now: datetime) -> Written:
-    """The traffic is wanted back."""
+    """The traffic is wanted back, whatever is seen from now on."""
     asked = RollbackRequested(
         rollout=rollout.rollout, model=rollout.model, reason=step.reason, message=step.why
     )
-    after = rollout.changed(due_at=now + RETRY_AFTER).saying(asked)
-    return Written(after, _note(rollout, now, f"asks the traffic back: {step.reason}: {step.why}"))
+    after = rollout.changed(reason=step.reason, message=step.why, due_at=now + RETRY_AFTER)
+    return Written(
+        after.saying(asked),
+        _note(rollout, now, f"asks the traffic back: {step.reason}: {step.why}"),
+    )
 
 
 def asked_back_again(rollout: RolloutRecord) -> RolloutRecord:

@@ -27,6 +27,7 @@ from functions.ledger import (
 )
 
 CAUSE = "sweep"
+_RETURNING = frozenset({RolloutState.ROLLING_BACK, RolloutState.ABORTED})
 
 
 def looked_at(record: Record, now: datetime) -> Record:
@@ -75,21 +76,21 @@ def _of_run(run: RunRecord) -> Event | None:
 
 def _of_rollout(rollout: RolloutRecord) -> Event | None:
     match rollout.state:
-        case RolloutState.PROVISIONING if not rollout.placed:
-            return VersionApproved(model=rollout.model, version=rollout.version, run=rollout.run)
-        case RolloutState.PROVISIONING | RolloutState.SHIFTING | RolloutState.WATCHING:
-            return RolloutStepDue(
-                rollout=rollout.rollout,
-                model=rollout.model,
-                step=rollout.step,
-                hold=rollout.holds,
-            )
-        case RolloutState.ROLLING_BACK | RolloutState.ABORTED:
+        case RolloutState.COMPLETED:
+            return None
+        case state if state in _RETURNING or rollout.reason is not None:
             return RollbackRequested(
                 rollout=rollout.rollout,
                 model=rollout.model,
                 reason=rollout.reason or Reason.ASKED_BY_PERSON,
                 message=rollout.message,
             )
-        case RolloutState.COMPLETED:
-            return None
+        case RolloutState.PROVISIONING if not rollout.placed:
+            return VersionApproved(model=rollout.model, version=rollout.version, run=rollout.run)
+        case _:
+            return RolloutStepDue(
+                rollout=rollout.rollout,
+                model=rollout.model,
+                step=rollout.step,
+                hold=rollout.holds,
+            )

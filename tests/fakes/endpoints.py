@@ -44,6 +44,8 @@ class FakeEndpoints(Endpoints):
         """How many new fleets were asked for."""
         self.broken: set[int] = set()
         """Versions that do not answer a probe."""
+        self.hurries = True
+        """Whether anything that was asked for ever comes to its end."""
         self.shifts = 0
         """How often other weights were asked for."""
         self.full = False
@@ -102,6 +104,8 @@ class FakeEndpoints(Endpoints):
     def settle(self, model: str) -> None:
         """What was asked for is there now; SageMaker says so, in its events' spelling."""
         endpoint = self.endpoints.get(model)
+        if not self.hurries:
+            return
         if endpoint is not None and endpoint.deleting:
             del self.endpoints[model]
             return

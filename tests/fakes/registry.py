@@ -19,13 +19,15 @@ class FakeRegistry(Registry):
         self.names = names
         self.bus = bus
         self.versions: dict[tuple[str, int], Version] = {}
+        self.numbers: dict[str, int] = {}
+        """The last number given; one that was deleted is not given again."""
 
     def register(self, candidate: Candidate) -> int:
         with self.calls.one("registry.register"):
             known = self._of_run(candidate.model, candidate.run)
             if known is not None:
                 return known.version
-            number = 1 + max((n for m, n in self.versions if m == candidate.model), default=0)
+            number = self.numbers[candidate.model] = 1 + self.numbers.get(candidate.model, 0)
             self._keep(
                 Version(
                     model=candidate.model,

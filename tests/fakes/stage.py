@@ -279,7 +279,8 @@ class Stage:
         for name in running:
             self.end(name)
         endpoints = self.endpoints.endpoints.items()
-        updating = [m for m, e in endpoints if e.then is not None or e.deleting]
+        moving = [m for m, e in endpoints if e.then is not None or e.deleting]
+        updating = moving if self.endpoints.hurries else []
         for model in updating:
             self.endpoints.settle(model)
         return bool(running or updating)

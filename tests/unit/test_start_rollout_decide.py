@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.words import Reason
 from functions.endpoint import Placement
 from functions.ledger import RolloutRecord, RolloutState, RunState
 from functions.registry import Approval, Version
@@ -193,6 +194,14 @@ def test_a_rollout_that_was_not_finished_placing_is_placed_again() -> None:
     assert step == Resume(own)
     assert isinstance(step, Resume)
     assert [p.version for p in step.placements] == [1, 2]
+
+
+def test_a_rollout_whose_traffic_is_wanted_back_is_not_placed_again() -> None:
+    own = a_rollout(state=RolloutState.PROVISIONING, placed=False, reason=Reason.NOT_DEPLOYED)
+
+    step = decide(replace(CASE, own=own, holder=own), now=NOON)
+
+    assert step == Ignore("sluice-dev-digits-v2: provisioning")
 
 
 @pytest.mark.parametrize("state", [s for s in RolloutState if s is not RolloutState.PROVISIONING])

@@ -190,6 +190,15 @@ def test_a_rollout_that_is_over_takes_no_step(state: RolloutState) -> None:
     assert step == Ignore(f"sluice-dev-digits-v2 is {state}")
 
 
+@pytest.mark.parametrize("case", [PROVISIONED, SHIFTING, LAST, WATCHING])
+def test_once_the_traffic_is_wanted_back_nothing_good_is_seen_any_more(case: Case) -> None:
+    wanted = case.rollout.changed(reason=Reason.TOO_SLOW)
+
+    assert next_step(replace(case, rollout=wanted)) == Ignore(
+        "the traffic is wanted back: TOO_SLOW"
+    )
+
+
 def test_times_come_from_the_model() -> None:
     definition = a_definition(rollout={"bake": "90s"}, watch={"keep_warm": "2h"})
     rollout = a_rollout(definition=definition)

@@ -81,6 +81,15 @@ ASKED: list[tuple[Record, Event | None]] = [
     ),
     (a_rollout(), STEP_DUE),
     (a_rollout(holds=3), STEP_DUE.model_copy(update={"hold": 3})),
+    *(
+        (
+            a_rollout(state=state, reason=Reason.TOO_SLOW, message="p99 90 ms"),
+            RollbackRequested(
+                rollout=ROLLOUT, model="digits", reason=Reason.TOO_SLOW, message="p99 90 ms"
+            ),
+        )
+        for state in (RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING)
+    ),
     (a_rollout(state=RolloutState.WATCHING, step=3), STEP_DUE.model_copy(update={"step": 3})),
     (
         a_rollout(state=RolloutState.ROLLING_BACK, reason=Reason.ALARM, message="bad"),
