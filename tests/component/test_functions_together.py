@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from events.catalog import RolloutAborted, RolloutAdvanced
+from events.catalog import EvaluationJobSettled, RolloutAborted, RolloutAdvanced
 from events.words import Reason
 from functions.endpoint import NO_TRAFFIC, Hardware
 from functions.jobs import JobStatus
@@ -98,6 +98,39 @@ def test_a_worse_candidate_never_reaches_the_endpoint() -> None:
     assert (run.state, run.reason) == (RunState.REJECTED, Reason.WORSE_THAN_CHAMPION)
     assert stage.registry.versions[(MODEL, 2)].approval is Approval.REJECTED
     assert (stage.champion, stage.serving, stage.endpoints.updates) == (1, {1: 100}, 1)
+
+
+def test_a_report_is_read_only_once_its_job_has_completed() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: len(stage.jobs.evaluations) == 1)
+    while stage.bus.queue:
+        stage.deliver(stage.bus.queue.popleft())
+    job = stage.jobs.running()[0]
+
+    stage.bus.publish(EvaluationJobSettled(run=stage.run_of("monday").run, job=job))
+    stage.deliver(stage.bus.queue.popleft())
+    while_it_runs = stage.calls.made.count("objects.read")
+    stage.end(job)
+    stage.deliver(stage.bus.queue.popleft())
+
+    assert (while_it_runs, stage.calls.made.count("objects.read")) == (0, 1)
+
+
+def test_a_version_that_the_registry_refuses_ends_its_run() -> None:
+    stage = Stage()
+    stage.registry.refuses = "the description is too long"
+
+    stage.drop("monday")
+    stage.rest()
+
+    run = stage.run_of("monday")
+    assert (run.state, run.reason, run.message) == (
+        RunState.FAILED,
+        Reason.JOB_REFUSED,
+        "the description is too long",
+    )
+    assert stage.dead == []
 
 
 @pytest.mark.parametrize("steps_done", [0, 1, 2])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from events.foreign import ModelPackageChanged
+from functions.aws.refusals import RefusedError
 from functions.aws.registry import Registry
 from functions.names import Names
 from functions.registry import Approval, Candidate, Version
@@ -19,11 +20,15 @@ class FakeRegistry(Registry):
         self.names = names
         self.bus = bus
         self.versions: dict[tuple[str, int], Version] = {}
+        self.refuses = ""
+        """Why no version is ever accepted; empty when they are."""
         self.numbers: dict[str, int] = {}
         """The last number given; one that was deleted is not given again."""
 
     def register(self, candidate: Candidate) -> int:
         with self.calls.one("registry.register"):
+            if self.refuses:
+                raise RefusedError(self.refuses)
             known = self._of_run(candidate.model, candidate.run)
             if known is not None:
                 return known.version
