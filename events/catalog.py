@@ -155,11 +155,13 @@ class CandidateRejected(Event):
 
 
 class VersionApproved(Event):
-    """An approved version still waits for its rollout: queued behind another, or overlooked."""
+    """A version's approval is to be looked at: it waited in line, or its own event may be lost."""
 
     publisher: ClassVar[str] = "sweep"
     model: ModelName
     version: int
+    run: RunId | None = None
+    """The run it came from, where that is known: it is found though the version is deleted."""
 
 
 class RolloutStarted(Event):
@@ -179,6 +181,8 @@ class RolloutStepDue(Event):
     rollout: str
     model: ModelName
     step: int
+    hold: int = 0
+    """Which bake of the step is over: another one's end moves nothing."""
 
 
 class RolloutAdvanced(Event):
@@ -214,7 +218,11 @@ class RollbackRequested(Event):
 
 
 class RolloutAborted(Event):
-    """The champion has all traffic again, verified by reading back and by a probe."""
+    """A challenger serves no more, verified by reading the endpoint back.
+
+    The champion has all traffic again and answered a probe. Where there never was a champion, the
+    endpoint that was made for the challenger is removed.
+    """
 
     publisher: ClassVar[str] = "roll_back"
     rollout: str

@@ -11,10 +11,12 @@ from events.base import Event
 from events.catalog import parsed
 from events.words import Reason
 from functions.definition import Definition
-from functions.tracing import child_of
 
 RETRY_AFTER = timedelta(minutes=5)
 """How long the sweep leaves a record alone before it asks again."""
+
+ASK_PERSON_AFTER = timedelta(hours=1)
+"""How often the sweep asks whether a person has decided: their word may have been lost."""
 
 
 class LedgerError(RuntimeError):
@@ -52,9 +54,11 @@ class Record(BaseModel):
         raise NotImplementedError
 
     def saying(self, *events: Event) -> Self:
-        """This record with `events` to be published once it is written (an outbox)."""
-        trace = child_of(self.traceparent)
-        said = (event.model_copy(update={"traceparent": trace}) for event in events)
+        """This record with `events` to be published once it is written (an outbox).
+
+        They carry the record's own place in the trace; each gets its own when it is published.
+        """
+        said = (event.model_copy(update={"traceparent": self.traceparent}) for event in events)
         more = tuple(Saying(name=e.detail_type(), detail=e.detail()) for e in said)
         return self.model_copy(update={"outbox": self.outbox + more})
 
@@ -237,11 +241,14 @@ class RolloutRecord(Record):
     weight: int = 0
     """Percent of traffic on the challenger that was asked for last."""
     holds: int = 0
-    """How often the present step was prolonged."""
+    """How often the present step's bake was begun again; with the step it tells bakes apart."""
     started_at: datetime
     step_since: datetime
+    traffic_since: datetime | None = None
+    """When the challenger was first given traffic; None before."""
     ended_at: datetime | None = None
     reason: Reason | None = None
+    """Why the traffic is (or was) wanted back; from then on nothing else moves it."""
     message: str = ""
 
     @property

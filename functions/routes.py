@@ -66,6 +66,8 @@ def _either_casing(*statuses: str) -> list[str]:
 
 
 _JOB_ENDED = _either_casing("Completed", "Failed", "Stopped")
+_APPROVAL_TOLD = ["ModelApprovalStatus", {"exists": False}]
+"""The word on a version changed, or it is new; any other edit repeats an old word."""
 _ENDPOINT_SETTLED = _either_casing("InService", "Failed", "UpdateRollbackFailed")
 
 ROUTES: tuple[Route, ...] = (
@@ -89,7 +91,11 @@ ROUTES: tuple[Route, ...] = (
     Route(
         foreign.ModelPackageChanged,
         "start_rollout",
-        {"ModelPackageGroupName": _OUR_JOBS, "ModelApprovalStatus": ["Approved"]},
+        {
+            "ModelPackageGroupName": _OUR_JOBS,
+            "ModelApprovalStatus": ["Approved", "Rejected"],
+            "UpdatedModelPackageFields": _APPROVAL_TOLD,
+        },
     ),
     Route(catalog.VersionApproved, "start_rollout"),
     Route(

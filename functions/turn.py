@@ -21,6 +21,8 @@ from functions.tracing import trace_id
 
 Seen = Event | Foreign
 _TRIES = 5
+_LOGGED = ("why", "reason", "message", "version", "behind", "step", "weight", "first", "asked")
+"""The fields of outcomes that a log line tells."""
 _SANDBOX = "AWS_LAMBDA_RUNTIME_API"
 """Only Lambda sets it."""
 
@@ -71,11 +73,20 @@ def lambda_handler(unit: str, turn: Callable[[], Turn]) -> Callable[[dict[str, A
         told = taken(turn(), woken_by(raw, unit))
         outcome = type(told.outcome).__name__
         with logger.append_context_keys(**told.keys):
-            logger.info({"outcome": outcome, "said": told.outcome})
+            logger.info({"outcome": outcome, "said": in_short(told.outcome)})
         metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
         metrics.flush_metrics()
 
     return handle
+
+
+def in_short(outcome: object) -> dict[str, object]:
+    """What may be logged of an outcome: short texts and numbers by name, never what it carries.
+
+    Outcomes also carry records and datasets, and with these a customer's rows.
+    """
+    said = {name: getattr(outcome, name, None) for name in _LOGGED}
+    return {name: value for name, value in said.items() if isinstance(value, str | int | tuple)}
 
 
 def taken(turn: Turn, seen: Seen) -> Told:

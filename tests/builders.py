@@ -164,6 +164,7 @@ def a_rollout(
     *, state: RolloutState = RolloutState.SHIFTING, version: int = 2, **fields: Any
 ) -> RolloutRecord:
     shifting = {"step": 0, "weight": 5} if state is RolloutState.SHIFTING else {}
+    had_none = state is RolloutState.PROVISIONING
     return RolloutRecord(
         **{
             "rollout": f"sluice-dev-digits-v{version}",
@@ -178,6 +179,7 @@ def a_rollout(
             "state": state,
             "started_at": NOON,
             "step_since": NOON,
+            "traffic_since": None if had_none else NOON,
         }
         | shifting
         | fields
@@ -204,7 +206,11 @@ def traffic(requests: int, errors: int = 0, *, p99: float | None = 0.01) -> Traf
 
 
 def a_version(
-    version: int = 2, *, approval: Approval = Approval.APPROVED, run: str = RUN
+    version: int = 2,
+    *,
+    approval: Approval = Approval.APPROVED,
+    run: str = RUN,
+    description: str = "",
 ) -> Version:
     return Version(
         model=MODEL,
@@ -214,6 +220,7 @@ def a_version(
         dataset=digest("dataset"),
         model_digest=digest(f"model {version}"),
         artifact=f"s3://artifacts/v{version}/model.tar.gz",
+        description=description,
     )
 
 

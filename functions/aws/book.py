@@ -4,6 +4,7 @@ from typing import Protocol, TypeVar
 
 from events.base import Event
 from functions.ledger import Evidence, Record
+from functions.tracing import child_of
 
 R = TypeVar("R", bound=Record)
 
@@ -51,6 +52,11 @@ class Book:
             self._ledger.note(note)
         for record in written:
             if record.outbox:
-                self._bus.publish(*(saying.event() for saying in record.outbox))
+                self._bus.publish(*(_traced(saying.event()) for saying in record.outbox))
                 self._ledger.said(record)
         return tuple(record.model_copy(update={"outbox": ()}) for record in written)
+
+
+def _traced(event: Event) -> Event:
+    """The event in a span of its own, below what it was said by; without that in a new trace."""
+    return event.model_copy(update={"traceparent": child_of(event.traceparent)})

@@ -12,12 +12,14 @@ from events.catalog import (
     EvaluationJobSettled,
     EvaluationOutdated,
     RunFailed,
+    VersionApproved,
 )
 from events.foreign import ProcessingJobChanged
 from events.words import Reason
 from functions.aws.book import Book
 from functions.aws.jobs import Jobs
 from functions.aws.objects import Objects
+from functions.aws.refusals import RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
 from functions.gate_model.decide import (
@@ -35,7 +37,15 @@ from functions.gate_model.decide import (
     decide,
 )
 from functions.gate_model.settings import GateModelSettings
-from functions.ledger import RETRY_AFTER, EndpointRecord, Evidence, RunRecord, RunState
+from functions.jobs import JobStatus, JobView
+from functions.ledger import (
+    ASK_PERSON_AFTER,
+    RETRY_AFTER,
+    EndpointRecord,
+    Evidence,
+    RunRecord,
+    RunState,
+)
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval, Candidate
@@ -61,16 +71,21 @@ class GateModel:
             return Told(Ignore(f"{seen.job} is no job of ours"))
         endpoint = self.book.get(EndpointRecord, record.model)
         champion = endpoint.champion if endpoint else None
-        report = self.objects.read_json(f"{self._folder(record)}/report.json")
-        outcome = decide(record, self.jobs.evaluation(seen.job), report, champion=champion)
+        job = self.jobs.evaluation(seen.job)
+        outcome = decide(record, job, self._report(record, job), champion=champion)
         return Told(outcome, self.apply(outcome, record, now))
+
+    def _report(self, record: RunRecord, job: JobView | None) -> object:
+        """What the job found; before it has completed there is nothing to read."""
+        if job is None or job.status is not JobStatus.COMPLETED:
+            return None
+        return self.objects.read_json(f"{self._folder(record)}/report.json")
 
     def apply(self, outcome: Outcome, record: RunRecord, now: datetime) -> RunRecord:
         """Register what was judged, then write it down and say it."""
         match outcome:
             case Register(report=report, verdict=verdict):
-                version = self._registered(record, self._candidate(record, report, verdict))
-                return self._judged(record, report, verdict, version, now)
+                return self._judge(record, report, verdict, now)
             case Reevaluate():
                 return self._again(record, now)
             case Fail(reason=reason, message=message):
@@ -79,6 +94,15 @@ class GateModel:
                 return self.book.commit(record.changed(due_at=now + RETRY_AFTER))[0]
             case Ignore():
                 return record
+
+    def _judge(
+        self, record: RunRecord, report: Report, verdict: Verdict, now: datetime
+    ) -> RunRecord:
+        try:
+            version = self._registered(record, self._candidate(record, report, verdict))
+        except RefusedError as error:
+            return self._fail(record, Reason.JOB_REFUSED, str(error), now)
+        return self._judged(record, report, verdict, version, now)
 
     def _registered(self, record: RunRecord, candidate: Candidate) -> int:
         """The version of the run; one judged before gets the new verdict."""
@@ -100,7 +124,7 @@ class GateModel:
             message=verdict.message,
             reason=verdict.reason if isinstance(verdict, Reject) else None,
             ended_at=now,
-            due_at=now + RETRY_AFTER if isinstance(verdict, Approve) else None,
+            due_at=_due(verdict, now),
         )
         note = Evidence(
             kind=RunRecord.kind,
@@ -110,8 +134,8 @@ class GateModel:
             text=f"{type(verdict).__name__}: {verdict.message}",
             numbers=numbers,
         )
-        said = _said(record, verdict, version)
-        return self.book.commit(judged.saying(said), notes=(note,))[0]
+        said = (_said(record, verdict, version), *_again_approved(record, verdict, version))
+        return self.book.commit(judged.saying(*said), notes=(note,))[0]
 
     def _again(self, record: RunRecord, now: datetime) -> RunRecord:
         back = record.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
@@ -162,6 +186,24 @@ def _state(verdict: Verdict) -> RunState:
             return RunState.HELD
         case Reject():
             return RunState.REJECTED
+
+
+def _due(verdict: Verdict, now: datetime) -> datetime | None:
+    """When an approval that nobody acted on is asked about."""
+    match verdict:
+        case Approve():
+            return now + RETRY_AFTER
+        case AskHuman():
+            return now + ASK_PERSON_AFTER
+        case Reject():
+            return None
+
+
+def _again_approved(record: RunRecord, verdict: Verdict, version: int) -> tuple[Event, ...]:
+    """In the registry the word stays what it was, so its event does not tell of it."""
+    if record.version is None or not isinstance(verdict, Approve):
+        return ()
+    return (VersionApproved(model=record.model, version=version, run=record.run),)
 
 
 def _said(record: RunRecord, verdict: Verdict, version: int) -> Event:

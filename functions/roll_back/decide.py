@@ -27,7 +27,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Return:
-    """Give all traffic to `to`; None when there never was a champion."""
+    """Give all traffic to `to`; where there never was a champion (None), nothing shall serve."""
 
     to: Champion | None
     reason: Reason
@@ -36,9 +36,9 @@ class Return:
 
 @dataclass(frozen=True)
 class Confirm:
-    """The traffic was given to `to`: look whether a late weight change took it away again."""
+    """It was returned to `to`: look whether a call that came late has undone that."""
 
-    to: Champion
+    to: Champion | None
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,31 @@ def _caused(rollout: RolloutRecord, cause: Alarmed | Asked) -> Outcome:
     match cause:
         case Alarmed(variant=variant) if variant != rollout.challenger.variant:
             return Ignore(f"the alarm is on {variant}, not on the challenger")
-        case Alarmed(at=datetime() as at) if at <= rollout.started_at:
-            return Ignore(f"the alarm of {at:%Y-%m-%d %H:%M} is older than the rollout")
+        case Alarmed() if rollout.state is RolloutState.PROVISIONING:
+            return Ignore("the challenger has had no traffic yet: the alarm is on another version")
+        case Alarmed(at=datetime() as at) if at <= _traffic_since(rollout):
+            return Ignore(
+                f"the alarm of {at:%Y-%m-%d %H:%M} is older than the challenger's traffic"
+            )
         case Alarmed(alarm=alarm, message=message):
             return Return(rollout.champion, Reason.ALARM, f"alarm {alarm}: {message}")
         case Asked(reason=reason, message=message):
             return Return(rollout.champion, reason, message)
 
 
+def _traffic_since(rollout: RolloutRecord) -> datetime:
+    """Variants are used again: what rang before is about whoever stood there then."""
+    return rollout.traffic_since or rollout.started_at
+
+
 def _after(rollout: RolloutRecord, endpoint: EndpointRecord | None) -> Outcome:
     """Nothing, once the endpoint is somebody else's."""
-    champion = rollout.champion
-    if champion is None or endpoint is None or endpoint.rollout is not None:
+    if endpoint is None or endpoint.rollout is not None:
         return Ignore(f"{rollout.rollout} is over")
-    if endpoint.champion is None or endpoint.champion.version != champion.version:
+    if _number(endpoint.champion) != _number(rollout.champion):
         return Ignore(f"{rollout.rollout} is over, and so is its champion")
-    return Confirm(champion)
+    return Confirm(rollout.champion)
+
+
+def _number(champion: Champion | None) -> int | None:
+    return champion.version if champion else None

@@ -1,7 +1,5 @@
 """Woken by an alarm or a request: the champion gets everything, verified, and then it is said."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,8 +7,6 @@ from functools import cache
 from events.catalog import RollbackRequested, RolloutAborted, VersionApproved
 from events.foreign import AlarmChanged
 from functions.aws.book import Book
-from functions.aws.endpoints import EndpointBusyError, Endpoints
-from functions.aws.objects import Objects
 from functions.aws.registry import Registry
 from functions.aws.world import World
 from functions.ledger import (
@@ -22,7 +18,7 @@ from functions.ledger import (
     RolloutRecord,
     RolloutState,
 )
-from functions.names import VARIANTS, Names
+from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval
 from functions.roll_back.decide import (
@@ -35,15 +31,8 @@ from functions.roll_back.decide import (
     decide,
 )
 from functions.roll_back.settings import RollBackSettings
+from functions.roll_back.verified import Verified
 from functions.turn import Told, lambda_handler
-
-_PAUSE = 0.1
-_LOOKS = 450
-"""How often the endpoint is looked at before Lambda's own retry takes over (45 s)."""
-
-
-class NotVerifiedError(RuntimeError):
-    """The traffic was asked back and is not (yet) seen to be there: come again."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +40,9 @@ class RollBack:
     """The function with its adapters."""
 
     book: Book
-    endpoints: Endpoints
     registry: Registry
-    objects: Objects
     names: Names
-    places: Places
-    pause: Callable[[float], None] = time.sleep
+    verified: Verified
 
     def __call__(self, seen: AlarmChanged | RollbackRequested, now: datetime) -> Told:
         model, id_, cause = self._meant(seen)
@@ -87,7 +73,7 @@ class RollBack:
             case Ignore():
                 return self._done(rollout)
             case Confirm(to=to):
-                self._return(rollout.model, to)
+                self._return(rollout, to)
                 return self._done(rollout)
             case Return(to=champion, reason=reason, message=message):
                 returning = rollout.changed(
@@ -97,7 +83,7 @@ class RollBack:
                     due_at=now + RETRY_AFTER,
                 )
                 (returning,) = self.book.commit(returning)
-                verified = self._return(rollout.model, champion)
+                verified = self._return(returning, champion)
                 self._mark(returning, outcome)
                 return self._end(returning, outcome, verified, now)
 
@@ -107,41 +93,11 @@ class RollBack:
             return rollout
         return self.book.commit(rollout.changed(due_at=None))[0]
 
-    def _return(self, model: str, champion: Champion | None) -> str:
-        """All traffic to the champion, read back and probed; how that was seen."""
+    def _return(self, rollout: RolloutRecord, champion: Champion | None) -> str:
+        """Everything to the champion, or nothing left where there is none; how that was seen."""
         if champion is None:
-            return "there was no champion to return to"
-        for _ in range(_LOOKS):
-            if self._returned(model, champion):
-                return self._probed(model, champion)
-            self.pause(_PAUSE)
-        raise NotVerifiedError(f"{model}: the traffic is not seen to be on {champion.variant}")
-
-    def _returned(self, model: str, champion: Champion) -> bool:
-        view = self.endpoints.view(model)
-        if view is None:
-            raise NotVerifiedError(f"{model}: the endpoint is gone")
-        if view.in_service and view.weights.get(champion.variant) == 100:
-            return True
-        others = {v: 0 for v in VARIANTS if v in view.weights}
-        try:
-            self.endpoints.shift(model, {**others, champion.variant: 100})
-        except EndpointBusyError:
-            return False
-        return False
-
-    def _probed(self, model: str, champion: Champion) -> str:
-        folder = self.places.dataset(model, champion.dataset)
-        golden = self.objects.read_json(f"{folder}/probe.json") or {}
-        probe = self.endpoints.probe(
-            model, variant=champion.variant, instances=golden.get("instances", [])
-        )
-        if not probe.ok or probe.version != champion.version:
-            raise NotVerifiedError(
-                f"{model}: probe of version {champion.version}:"
-                f" {probe.message or f'version {probe.version} answered'}"
-            )
-        return f"read back at 100 % and answered by version {probe.version}"
+            return self.verified.removed(rollout.model, rollout.config)
+        return self.verified.returned(rollout.model, champion)
 
     def _mark(self, rollout: RolloutRecord, outcome: Return) -> None:
         """The version says in the registry why it does not serve."""
@@ -163,9 +119,8 @@ class RollBack:
             reason=outcome.reason,
             message=f"{outcome.message}; {verified}",
         )
-        once_more = now + RETRY_AFTER if outcome.to else None
         ended = rollout.changed(
-            state=RolloutState.ABORTED, ended_at=now, weight=0, due_at=once_more
+            state=RolloutState.ABORTED, ended_at=now, weight=0, due_at=now + RETRY_AFTER
         ).saying(said)
         note = Evidence(
             kind=RolloutRecord.kind,
@@ -196,11 +151,9 @@ def made() -> RollBack:
     world = World(settings)
     return RollBack(
         book=world.book,
-        endpoints=world.endpoints,
         registry=world.registry,
-        objects=world.objects,
         names=world.names,
-        places=Places(settings.artifact_bucket),
+        verified=Verified(world.endpoints, world.objects, Places(settings.artifact_bucket)),
     )
 
 

@@ -6,6 +6,7 @@ from events.words import Reason
 from functions.jobs import JobStatus, JobView
 from functions.ledger import RunRecord, RunState
 
+_OTHER_RUN = "this run is not begun again: other data, code or definition make another"
 _TRAINING = frozenset({RunState.STARTING, RunState.PARKED, RunState.TRAINING})
 
 
@@ -66,5 +67,5 @@ def _ended(job: JobView) -> Outcome:
 def _gone(record: RunRecord) -> Outcome:
     """A job that was begun can only have been deleted; one that was not may still begin."""
     if record.state is RunState.TRAINING:
-        return Fail(Reason.JOB_STOPPED, f"{record.training_job} is gone; drop the data again")
+        return Fail(Reason.JOB_STOPPED, f"{record.training_job} is gone; {_OTHER_RUN}")
     return Ignore(f"run {record.run} has no training job yet")

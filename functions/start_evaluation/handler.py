@@ -14,10 +14,17 @@ from events.foreign import TrainingJobChanged
 from events.words import Reason
 from functions.aws.book import Book
 from functions.aws.jobs import Jobs
-from functions.aws.refusals import RefusedError
+from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.world import World
 from functions.jobs import EvaluationSpec
-from functions.ledger import RETRY_AFTER, Champion, EndpointRecord, RunRecord, RunState
+from functions.ledger import (
+    RETRY_AFTER,
+    Champion,
+    EndpointRecord,
+    Evidence,
+    RunRecord,
+    RunState,
+)
 from functions.names import Names
 from functions.places import Places
 from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Wait, decide
@@ -65,6 +72,8 @@ class StartEvaluation:
         job = self.names.evaluation_job(record.model, record.run, attempt)
         try:
             self.jobs.evaluate(self._spec(record, job, attempt, artifact, champion))
+        except NoRoomError as error:
+            return self._park(record, str(error), now)
         except RefusedError as error:
             return self._fail(record, Reason.JOB_REFUSED, str(error), now)
         evaluating = record.changed(
@@ -73,10 +82,19 @@ class StartEvaluation:
             evaluation_job=job,
             evaluations=attempt,
             against=champion.version if champion else None,
+            message="",
             due_at=now + RETRY_AFTER,
         )
         started = EvaluationStarted(run=record.run, model=record.model, job=job)
         return self.book.commit(evaluating.saying(started))[0]
+
+    def _park(self, record: RunRecord, why: str, now: datetime) -> RunRecord:
+        """The sweep asks again; each new reason is told once."""
+        waits = record.changed(due_at=now + RETRY_AFTER, message=why)
+        text = f"its evaluation waits: {why}"
+        note = Evidence(kind=record.kind, key=record.run, at=now, by="start_evaluation", text=text)
+        told = () if why == record.message else (note,)
+        return self.book.commit(waits, notes=told)[0]
 
     def _fail(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
         failed = record.changed(

@@ -1,4 +1,7 @@
-"""One rollout at a time per endpoint; of what is approved meanwhile the newest waits."""
+"""One rollout at a time per endpoint; of what is approved meanwhile the newest waits.
+
+A person's word in the registry counts both ways: an approval begins, a rejection takes back.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +23,13 @@ _BEING_JUDGED = frozenset({RunState.TRAINING, RunState.EVALUATING})
 
 @dataclass(frozen=True)
 class Case:
-    """All that bears on an approved version."""
+    """All that bears on a version whose approval is looked at."""
 
     number: int
     version: Version | None
     """None when the registry has none of that number."""
     run: RunRecord | None
+    """The run it came from, as far as version or event name it."""
     endpoint: EndpointRecord
     holder: RolloutRecord | None
     """The rollout that holds the endpoint now."""
@@ -40,7 +44,8 @@ class Begin:
     challenger: Champion
     champion: Champion | None
     closes: RolloutRecord | None
-    """A rollout under watch that this one supersedes."""
+    """A first version's watch that this one ends: there was nobody to return to."""
+    run: RunRecord
 
     @property
     def placements(self) -> tuple[Placement, ...]:
@@ -64,6 +69,7 @@ class Queue:
 
     version: int
     behind: str
+    run: RunRecord
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,30 @@ class Rejudge:
     """The gate let it through beside a champion that serves no more: judge it again."""
 
     why: str
+    run: RunRecord
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """Its rollout is under way and its approval is gone: ask for the traffic back."""
+
+    rollout: RolloutRecord
+    message: str
+
+
+@dataclass(frozen=True)
+class Dismiss:
+    """A person had the word on it, and it was no."""
+
+    run: RunRecord
+    message: str
+
+
+@dataclass(frozen=True)
+class AskLater:
+    """A person has not decided yet."""
+
+    run: RunRecord
 
 
 @dataclass(frozen=True)
@@ -80,20 +110,62 @@ class Ignore:
     why: str
 
 
-Outcome = Begin | Resume | Queue | Rejudge | Ignore
+Outcome = Begin | Resume | Queue | Rejudge | TakeBack | Dismiss | AskLater | Ignore
 
 
 def decide(case: Case, *, now: datetime) -> Outcome:
-    """What follows from an approval."""
+    """What follows from a version's approval as it is now."""
     version = case.version
-    if version is None or version.approval is not Approval.APPROVED:
-        return Ignore("not an approved version of ours")
+    if version is None:
+        return _gone(case)
+    match version.approval:
+        case Approval.APPROVED:
+            return _approved(version, case, now)
+        case Approval.REJECTED:
+            return _rejected(case, version.description or f"version {case.number} was rejected")
+        case Approval.PENDING:
+            return _pending(case)
+
+
+def _rejected(case: Case, why: str) -> Outcome:
+    """A person's no; ours (the gate's, roll_back's) finds nothing under way any more."""
+    if case.own is not None and _may_return(case.own):
+        return TakeBack(case.own, why)
+    if case.run is not None and case.run.state is RunState.HELD:
+        return Dismiss(case.run, why)
+    return Ignore(f"version {case.number} is rejected and not under way")
+
+
+def _may_return(rollout: RolloutRecord) -> bool:
+    watched = rollout.state is RolloutState.WATCHING and rollout.champion is not None
+    return watched or rollout.state in {RolloutState.PROVISIONING, RolloutState.SHIFTING}
+
+
+def _pending(case: Case) -> Outcome:
+    if case.own is not None and case.own.state is RolloutState.PROVISIONING:
+        return TakeBack(case.own, f"version {case.number} is not approved any more")
+    if case.run is not None and case.run.state is RunState.HELD:
+        return AskLater(case.run)
+    return Ignore(f"version {case.number} is not approved")
+
+
+def _gone(case: Case) -> Outcome:
+    why = f"version {case.number} is not in the registry"
+    if case.own is not None and case.own.state is RolloutState.PROVISIONING:
+        return TakeBack(case.own, why)
+    if case.run is not None and case.run.state is RunState.HELD:
+        return Dismiss(case.run, why)
+    return Ignore(why)
+
+
+def _approved(version: Version, case: Case, now: datetime) -> Outcome:
     if case.run is None:
         return Ignore(f"version {version.version} names run {version.run}, which is not known")
     if case.own is not None:
-        resumable = case.own.state is RolloutState.PROVISIONING
+        resumable = case.own.state is RolloutState.PROVISIONING and case.own.reason is None
         return Resume(case.own) if resumable else Ignore(f"{case.own.rollout}: {case.own.state}")
-    return _overtaken(version, case.run, case.endpoint) or _in_turn(version, case, now)
+    overtaken = _overtaken(version, case.run, case.endpoint)
+    return overtaken or _in_turn(version, case.run, case, now)
 
 
 def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ignore | None:
@@ -107,13 +179,18 @@ def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ig
     return None
 
 
-def _in_turn(version: Version, case: Case, now: datetime) -> Outcome:
+def _in_turn(version: Version, run: RunRecord, case: Case, now: datetime) -> Outcome:
     champion, holder = case.endpoint.champion, case.holder
-    if holder is not None and holder.state is not RolloutState.WATCHING:
-        return Queue(version.version, behind=holder.rollout)
-    if case.run is not None and _outdated(case.run, champion):
-        return Rejudge(f"judged against version {case.run.against}, another serves now")
-    return Begin(_challenger(version, champion, now), champion, closes=holder)
+    if holder is not None and not _makes_way(holder):
+        return Queue(version.version, behind=holder.rollout, run=run)
+    if _outdated(run, champion):
+        return Rejudge(f"judged against version {run.against}, another serves now", run)
+    return Begin(_challenger(version, champion, now), champion, closes=holder, run=run)
+
+
+def _makes_way(holder: RolloutRecord) -> bool:
+    """A watch keeps the champion before warm to its end, unless there was none."""
+    return holder.state is RolloutState.WATCHING and holder.champion is None
 
 
 def _outdated(run: RunRecord, champion: Champion | None) -> bool:

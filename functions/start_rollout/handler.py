@@ -1,39 +1,29 @@
-"""Woken by an approval in the registry (gate or person), or for a version that waited."""
+"""Woken by a word on a version in the registry (gate or person), or for one that waited."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from events.catalog import EvaluationOutdated, RollbackRequested, RolloutStarted, VersionApproved
+from events.catalog import VersionApproved
 from events.foreign import ModelPackageChanged
 from events.words import Reason
 from functions.aws.book import Book
-from functions.aws.endpoints import Endpoints
-from functions.aws.refusals import RefusedError
+from functions.aws.endpoints import EndpointBusyError, Endpoints
+from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
 from functions.endpoint import Hardware, Placement
-from functions.ledger import (
-    RETRY_AFTER,
-    Champion,
-    EndpointRecord,
-    Evidence,
-    Record,
-    RolloutRecord,
-    RolloutState,
-    RunRecord,
-    RunState,
-)
+from functions.ledger import EndpointRecord, Record, RolloutRecord, RunRecord
 from functions.names import Names, rollout_id
-from functions.start_rollout.decide import (
-    Begin,
-    Case,
-    Ignore,
-    Outcome,
-    Queue,
-    Rejudge,
-    Resume,
-    decide,
+from functions.start_rollout.decide import Begin, Case, Ignore, Outcome, Resume, decide
+from functions.start_rollout.records import (
+    Written,
+    claimed,
+    left_by,
+    opened,
+    parked,
+    placed,
+    taken_back,
 )
 from functions.start_rollout.settings import StartRolloutSettings
 from functions.turn import Told, lambda_handler
@@ -54,19 +44,20 @@ class StartRollout:
         model = self._model(seen)
         if model is None:
             return Told(Ignore("a package group of somebody else"))
-        case = self.load(model, seen.version)
+        case = self.load(model, seen.version, run=_named_run(seen))
         outcome = decide(case, now=now)
         return Told(outcome, self.apply(outcome, case, now))
 
-    def load(self, model: str, number: int) -> Case:
+    def load(self, model: str, number: int, *, run: str | None) -> Case:
         """The version, what it was made by, and who holds the endpoint."""
         version = self.registry.find(model, number)
+        made_by = version.run if version else run
         endpoint = self.book.get(EndpointRecord, model) or EndpointRecord(model=model)
         own = rollout_id(self.names.endpoint(model), number)
         return Case(
             number=number,
             version=version,
-            run=self.book.get(RunRecord, version.run) if version else None,
+            run=self.book.get(RunRecord, made_by) if made_by else None,
             endpoint=endpoint,
             holder=self.book.get(RolloutRecord, endpoint.rollout) if endpoint.rollout else None,
             own=self.book.get(RolloutRecord, own),
@@ -75,69 +66,36 @@ class StartRollout:
     def apply(self, outcome: Outcome, case: Case, now: datetime) -> Record | None:
         """Claim the endpoint in the ledger, then place both versions on it."""
         match outcome:
-            case Begin() if case.run is not None:
-                rollout = self._claim(outcome, case.run, case.endpoint, now)
-                return self._place(rollout, outcome.placements, now)
+            case Begin():
+                self._claim(outcome, case, now)
+                return self._go_on(case.endpoint.model, case.number, outcome.run, now)
             case Resume(rollout=rollout):
                 return self._place(rollout, outcome.placements, now)
-            case Queue(version=version):
-                self._wait(case, version)
-            case Rejudge():
-                self._judge_again(case, now)
-            case Ignore() | Begin():
-                self._settle(case)
+            case _:
+                self._commit(left_by(outcome, case, now))
         return case.own or case.run
 
-    def _claim(
-        self, begin: Begin, run: RunRecord, endpoint: EndpointRecord, now: datetime
-    ) -> RolloutRecord:
-        """Endpoint, rollout, run and a superseded rollout change together or not at all."""
-        rollout = self._rollout(begin, run, now)
-        started = RolloutStarted(
-            rollout=rollout.rollout, model=run.model, version=rollout.version, run=run.run
-        )
-        waits = endpoint.waiting is not None and endpoint.waiting > rollout.version
-        claimed = endpoint.changed(
-            rollout=rollout.rollout,
-            previous=None,
-            waiting=endpoint.waiting if waits else None,
-            due_at=None,
-        )
-        changes: list[Record] = [rollout.saying(started), claimed, _approved(run)]
-        if begin.closes is not None:
-            changes.append(
-                begin.closes.changed(state=RolloutState.COMPLETED, ended_at=now, due_at=None)
-            )
-        note = Evidence(
-            kind=RolloutRecord.kind,
-            key=rollout.rollout,
-            at=now,
-            by="start_rollout",
-            text=f"version {rollout.version} challenges {_named(begin.champion)}",
-        )
-        self.book.commit(*changes, notes=(note,))
-        return self.book.get(RolloutRecord, rollout.rollout) or rollout
+    def _go_on(self, model: str, number: int, run: RunRecord, now: datetime) -> Record | None:
+        """Decide again, on what holds now: who was rejected before the claim has nobody to say so.
 
-    def _rollout(self, begin: Begin, run: RunRecord, now: datetime) -> RolloutRecord:
-        version = begin.challenger.version
-        return RolloutRecord(
-            rollout=rollout_id(self.names.endpoint(run.model), version),
-            model=run.model,
-            version=version,
-            run=run.run,
-            definition=run.definition,
-            challenger=begin.challenger,
-            champion=begin.champion,
-            config=self.endpoints.config_name(run.model, begin.placements),
-            started_at=now,
-            step_since=now,
-            due_at=now + RETRY_AFTER,
-            traceparent=run.traceparent,
+        The rejection's own event found no rollout then, and one that comes later finds this.
+        """
+        case = self.load(model, number, run=run.run)
+        return self.apply(decide(case, now=now), case, now)
+
+    def _claim(self, begin: Begin, case: Case, now: datetime) -> None:
+        model = case.endpoint.model
+        rollout = opened(
+            begin,
+            id_=rollout_id(self.names.endpoint(model), case.number),
+            config=self.endpoints.config_name(model, begin.placements),
+            now=now,
         )
+        self._commit(claimed(begin, case.endpoint, rollout))
 
     def _place(
         self, rollout: RolloutRecord, placements: tuple[Placement, ...], now: datetime
-    ) -> RolloutRecord:
+    ) -> RolloutRecord | None:
         serving = rollout.definition.serving
         hardware = Hardware(
             image=self.image,
@@ -148,40 +106,19 @@ class StartRollout:
         try:
             self.endpoints.place(rollout.model, placements, hardware)
         except RefusedError as error:
-            refused = RollbackRequested(
-                rollout=rollout.rollout,
-                model=rollout.model,
-                reason=Reason.NOT_DEPLOYED,
-                message=str(error),
-            )
-            due = rollout.changed(due_at=now + RETRY_AFTER)
-            return self.book.commit(due.saying(refused))[0]
-        return self.book.commit(rollout.changed(placed=True))[0]
+            after = taken_back(rollout, Reason.NOT_DEPLOYED, str(error), now)
+        except (NoRoomError, EndpointBusyError) as error:
+            after = parked(rollout, str(error), now)
+        else:
+            after = placed(rollout)
+        return self._commit(after)
 
-    def _wait(self, case: Case, version: int) -> None:
-        """The holder's end will say that it may begin: nobody else need look at it."""
-        newest = max(version, case.endpoint.waiting or 0)
-        changes: list[Record] = [case.endpoint.changed(waiting=newest, due_at=None)]
-        if case.run is not None:
-            changes.append(_approved(case.run))
-        self.book.commit(*changes)
-
-    def _judge_again(self, case: Case, now: datetime) -> None:
-        """Back to the gate; the version comes again when it is approved again."""
-        if case.run is None:
-            return
-        back = case.run.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
-        outdated = EvaluationOutdated(run=back.run, job=back.training_job or "")
-        self.book.commit(back.saying(outdated), *_no_longer_waiting(case))
-
-    def _settle(self, case: Case) -> None:
-        """What is not to be rolled out waits no longer, and the sweep leaves it alone."""
-        changes: list[Record] = [*_no_longer_waiting(case)]
-        run = case.run
-        if run is not None and run.state is RunState.APPROVED and run.due_at is not None:
-            changes.append(run.changed(due_at=None))
-        if changes:
-            self.book.commit(*changes)
+    def _commit(self, written: Written) -> RolloutRecord | None:
+        """All of it at once; the rollout as it is now, where there is one."""
+        if not written.changes:
+            return None
+        after = self.book.commit(*written.changes, notes=written.notes)
+        return next((record for record in after if isinstance(record, RolloutRecord)), None)
 
     def _model(self, seen: ModelPackageChanged | VersionApproved) -> str | None:
         match seen:
@@ -191,29 +128,8 @@ class StartRollout:
                 return model
 
 
-def _approved(run: RunRecord) -> RunRecord:
-    """The run as approved (perhaps by a person) and in the rollout's hands now.
-
-    One whose verdict is not written down yet stays the gate's.
-    """
-    match run.state:
-        case RunState.HELD:
-            return run.changed(state=RunState.APPROVED, due_at=None)
-        case RunState.APPROVED:
-            return run.changed(due_at=None)
-        case _:
-            return run
-
-
-def _no_longer_waiting(case: Case) -> tuple[EndpointRecord, ...]:
-    """The endpoint without the version in its queue; nothing when it is not there."""
-    if case.endpoint.waiting != case.number:
-        return ()
-    return (case.endpoint.changed(waiting=None, due_at=None),)
-
-
-def _named(champion: Champion | None) -> str:
-    return f"version {champion.version}" if champion else "nobody: it is the first"
+def _named_run(seen: ModelPackageChanged | VersionApproved) -> str | None:
+    return seen.run if isinstance(seen, VersionApproved) else None
 
 
 @cache

@@ -65,7 +65,13 @@ def resume(record: RunRecord | None) -> Outcome:
         return Ignore("no such run")
     if record.state in _RESUMABLE:
         return Start(record)
-    return Ignore(f"run {record.run} is {record.state} already", record)
+    return Ignore(f"run {record.run} is {record.state} already{_advice(record)}", record)
+
+
+def _advice(record: RunRecord) -> str:
+    if record.state is not RunState.FAILED:
+        return ""
+    return "; a run that failed is not begun again: change the data, the code or the definition"
 
 
 def _new(wish: Wish, deployed: Deployed, now: datetime) -> RunRecord:

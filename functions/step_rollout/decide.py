@@ -1,8 +1,9 @@
 """Bad news acts at once; good news waits for the bake; silence never promotes."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from events.catalog import RolloutStepDue
 from events.words import Reason
 from functions.endpoint import NO_TRAFFIC, EndpointView, Probe, Traffic
 from functions.ledger import RolloutRecord, RolloutState
@@ -22,7 +23,7 @@ class Case:
     challenger: Traffic = NO_TRAFFIC
     champion: Traffic = NO_TRAFFIC
     whole: Traffic = NO_TRAFFIC
-    """The challenger's traffic since the rollout began."""
+    """The challenger's since it first got any."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,18 @@ class Ignore:
     why: str
 
 
+_ACTIVE = frozenset({RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING})
+
 Step = Hold | Shift | Promote | RollBack | Close | Wait | Ignore
 
 
 def next_step(case: Case) -> Step:
     """What a rollout does next."""
     rollout, view = case.rollout, case.view
+    if rollout.state not in _ACTIVE:
+        return Ignore(f"{rollout.rollout} is {rollout.state}")
+    if rollout.reason is not None:
+        return Ignore(f"the traffic is wanted back: {rollout.reason}")
     if rollout.state is RolloutState.PROVISIONING and not _asked_for(rollout, view):
         return Wait("the update is not asked for yet")
     if view is None or view.status in {"Creating", "Updating", "SystemUpdating"}:
@@ -93,10 +100,8 @@ def next_step(case: Case) -> Step:
             return _begin(case)
         case RolloutState.SHIFTING:
             return _go_on(case, view)
-        case RolloutState.WATCHING:
+        case _:
             return Close() if case.baked else Ignore("under watch")
-        case RolloutState.ROLLING_BACK | RolloutState.COMPLETED | RolloutState.ABORTED:
-            return Ignore(f"{rollout.rollout} is {rollout.state}")
 
 
 def _asked_for(rollout: RolloutRecord, view: EndpointView | None) -> bool:
@@ -106,8 +111,7 @@ def _asked_for(rollout: RolloutRecord, view: EndpointView | None) -> bool:
 
 def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
     """SageMaker returns to the old configuration without a word: the read-back tells."""
-    active = {RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING}
-    if rollout.state not in active or (view.in_service and view.config == rollout.config):
+    if view.in_service and view.config == rollout.config:
         return None
     if rollout.state is RolloutState.WATCHING and rollout.champion is None:
         return None  # nobody to give the traffic back to
@@ -155,6 +159,16 @@ def _forward(case: Case, message: str) -> Step:
     if case.whole.requests < plan.promote_requests:
         return Hold(f"{case.whole.requests} of the {plan.promote_requests} requests to promote on")
     return Promote(message)
+
+
+def ends_bake(rollout: RolloutRecord, due: RolloutStepDue) -> bool:
+    """Whether it is the present bake that is over, and not one before it."""
+    return (due.step, due.hold) == (rollout.step, rollout.holds)
+
+
+def since_first(rollout: RolloutRecord) -> datetime:
+    """From when on its traffic is the challenger's: variants are used again."""
+    return rollout.traffic_since or rollout.started_at
 
 
 def bake(rollout: RolloutRecord) -> timedelta:

@@ -7,6 +7,8 @@ from events.words import Reason
 from functions.definition import Definition
 from functions.endpoint import Traffic
 
+_NEARLY = 1.5
+"""A slow champion excuses a challenger up to this multiple of its own p99, and no further."""
 _Z = 1.959964
 """Two-sided 95 % of the normal distribution."""
 
@@ -55,9 +57,12 @@ def judge(challenger: Traffic, champion: Traffic, definition: Definition, *, lea
     slowest = definition.serving.latency
     if _slow(challenger, slowest):
         allowed = f"allowed are {slowest * 1000:.0f} ms"
-        if _slow(champion, slowest):
-            return TooLittle(f"{said}; {allowed}, and the champion is as slow")
-        return Fail(Reason.TOO_SLOW, f"{said}; {allowed}")
+        if not _slow(champion, slowest):
+            return Fail(Reason.TOO_SLOW, f"{said}; {allowed}")
+        beside = f"{said}; {allowed}, and the champion has {_milliseconds(champion)}"
+        if _much_slower(challenger, champion):
+            return Fail(Reason.TOO_SLOW, f"{beside} itself")
+        return TooLittle(beside)
     if _share(challenger) > bar:
         return TooLittle(f"{said}; more errors than the {bar:.1%} allowed, but not surely")
     return Pass(said)
@@ -85,10 +90,19 @@ def _slow(traffic: Traffic, slowest: float) -> bool:
     return traffic.latency_p99 is not None and traffic.latency_p99 > slowest
 
 
+def _much_slower(challenger: Traffic, champion: Traffic) -> bool:
+    """In the same time: a trouble of both sides slows both alike."""
+    return (challenger.latency_p99 or 0.0) > _NEARLY * (champion.latency_p99 or 0.0)
+
+
 def _said(challenger: Traffic, champion: Traffic) -> str:
-    p99 = challenger.latency_p99
-    slow = "no latency" if p99 is None else f"p99 {p99 * 1000:.0f} ms"
+    measured = challenger.latency_p99 is not None
+    slow = f"p99 {_milliseconds(challenger)}" if measured else "no latency"
     return (
         f"challenger {challenger.errors}/{challenger.requests} errors, {slow};"
         f" champion {champion.errors}/{champion.requests}"
     )
+
+
+def _milliseconds(traffic: Traffic) -> str:
+    return f"{(traffic.latency_p99 or 0.0) * 1000:.0f} ms"

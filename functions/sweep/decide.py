@@ -27,6 +27,7 @@ from functions.ledger import (
 )
 
 CAUSE = "sweep"
+_RETURNING = frozenset({RolloutState.ROLLING_BACK, RolloutState.ABORTED})
 
 
 def looked_at(record: Record, now: datetime) -> Record:
@@ -67,24 +68,29 @@ def _of_run(run: RunRecord) -> Event | None:
             return TrainingJobSettled(run=run.run, job=run.training_job or "")
         case RunState.EVALUATING:
             return EvaluationJobSettled(run=run.run, job=run.evaluation_job or "")
-        case RunState.APPROVED if run.version is not None:
-            return VersionApproved(model=run.model, version=run.version)
+        case RunState.APPROVED | RunState.HELD if run.version is not None:
+            return VersionApproved(model=run.model, version=run.version, run=run.run)
         case _:
             return None
 
 
 def _of_rollout(rollout: RolloutRecord) -> Event | None:
     match rollout.state:
-        case RolloutState.PROVISIONING if not rollout.placed:
-            return VersionApproved(model=rollout.model, version=rollout.version)
-        case RolloutState.PROVISIONING | RolloutState.SHIFTING | RolloutState.WATCHING:
-            return RolloutStepDue(rollout=rollout.rollout, model=rollout.model, step=rollout.step)
-        case RolloutState.ROLLING_BACK | RolloutState.ABORTED:
+        case RolloutState.COMPLETED:
+            return None
+        case state if state in _RETURNING or rollout.reason is not None:
             return RollbackRequested(
                 rollout=rollout.rollout,
                 model=rollout.model,
                 reason=rollout.reason or Reason.ASKED_BY_PERSON,
                 message=rollout.message,
             )
-        case RolloutState.COMPLETED:
-            return None
+        case RolloutState.PROVISIONING if not rollout.placed:
+            return VersionApproved(model=rollout.model, version=rollout.version, run=rollout.run)
+        case _:
+            return RolloutStepDue(
+                rollout=rollout.rollout,
+                model=rollout.model,
+                step=rollout.step,
+                hold=rollout.holds,
+            )

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from events.base import EventError
 from events.foreign import ScheduleFired
 from functions.aws.book import Book
 from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
 from functions.aws.world import World
-from functions.ledger import RETRY_AFTER, LedgerError, Record
+from functions.ledger import RETRY_AFTER, Record
 from functions.sweep.decide import looked_at
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
@@ -37,28 +36,35 @@ class Sweep:
     def __call__(self, _seen: ScheduleFired, now: datetime) -> Told:
         broken: list[str] = []
         asked: list[str] = []
-        for record in self.ledger.overdue(now, limit=self.batch):
-            if isinstance(record, Unreadable):
-                self.ledger.put_off(record.kind, record.key, until=now + RETRY_AFTER)
-                broken.append(f"{record.kind} {record.key}: {record.why}")
-                continue
+        for found in self.ledger.overdue(now, limit=self.batch):
             try:
-                asked.append(self._ask(record, now))
-            except (EventError, LedgerError, KeyError) as error:
-                broken.append(f"{record.kind} {record.key}: {error}")
+                asked.append(self._ask(found, now))
+            except Exception as error:  # noqa: BLE001  # whatever it is, the others have their turn
+                broken.append(self._put_off(found, error, now))
         if broken:
             raise SweepError(f"{len(broken)} record(s) need a person: {'; '.join(broken)}")
         return Told(Swept(tuple(asked)))
 
-    def _ask(self, record: Record, now: datetime) -> str:
+    def _ask(self, found: Record | Unreadable, now: datetime) -> str:
         """Ask again for one record, later if it moves meanwhile."""
-        after = looked_at(record, now)
+        if isinstance(found, Unreadable):
+            raise SweepError(found.why)
+        after = looked_at(found, now)
         said = ", ".join(saying.name for saying in after.outbox) or "nothing to ask"
         try:
             self.book.commit(after)
         except StaleRecordError:
             said = "moved by itself"
-        return f"{record.kind} {record.key}: {said}"
+        return f"{found.kind} {found.key}: {said}"
+
+    def _put_off(self, broken: Record | Unreadable, error: Exception, now: datetime) -> str:
+        """What is wrong with it; it comes later again and keeps no other from the batch."""
+        said = f"{broken.kind} {broken.key}: {error}"
+        try:
+            self.ledger.put_off(broken.kind, broken.key, until=now + RETRY_AFTER)
+        except Exception as worse:  # noqa: BLE001  # it is told with the rest
+            return f"{said} (and it cannot be put off: {worse})"
+        return said
 
 
 @cache

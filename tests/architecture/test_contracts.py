@@ -37,6 +37,12 @@ VIOLATIONS = {
     "a decision calls an adapter": Planted(
         {"functions/gate_model/decide.py": "import functions.aws.registry\n"}, "purity"
     ),
+    "a decision throws a die": Planted({"functions/sweep/decide.py": "import random\n"}, "purity"),
+    "a record draws a secret": Planted({"functions/ledger.py": "import secrets\n"}, "purity"),
+    "a name is drawn": Planted({"functions/names.py": "import uuid\n"}, "purity"),
+    "a record begins a span": Planted(
+        {"functions/registry.py": "import functions.tracing\n"}, "purity"
+    ),
     "a record opens a socket": Planted({"functions/ledger.py": "import socket\n"}, "purity"),
     "a handler speaks to AWS itself": Planted(
         {"functions/sweep/handler.py": "import boto3\n"}, "adapters"

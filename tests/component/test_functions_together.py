@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
-from events.catalog import RolloutAborted, RolloutAdvanced
+from events.catalog import EvaluationJobSettled, RolloutAborted, RolloutAdvanced
 from events.words import Reason
-from functions.endpoint import NO_TRAFFIC
+from functions.endpoint import NO_TRAFFIC, Hardware
 from functions.jobs import JobStatus
-from functions.ledger import DropState, RolloutState, RunState
+from functions.ledger import ASK_PERSON_AFTER, DropState, RolloutState, RunState
 from functions.registry import Approval
+from functions.roll_back.verified import NotVerifiedError
+from functions.start_rollout.decide import placements
+from functions.step_rollout.records import bake_over
 from tests.builders import MODEL, NAMES, traffic
 from tests.fakes.stage import SWEEP_EVERY, Stage, asks_back
 
@@ -97,6 +100,39 @@ def test_a_worse_candidate_never_reaches_the_endpoint() -> None:
     assert (stage.champion, stage.serving, stage.endpoints.updates) == (1, {1: 100}, 1)
 
 
+def test_a_report_is_read_only_once_its_job_has_completed() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: len(stage.jobs.evaluations) == 1)
+    while stage.bus.queue:
+        stage.deliver(stage.bus.queue.popleft())
+    job = stage.jobs.running()[0]
+
+    stage.bus.publish(EvaluationJobSettled(run=stage.run_of("monday").run, job=job))
+    stage.deliver(stage.bus.queue.popleft())
+    while_it_runs = stage.calls.made.count("objects.read")
+    stage.end(job)
+    stage.deliver(stage.bus.queue.popleft())
+
+    assert (while_it_runs, stage.calls.made.count("objects.read")) == (0, 1)
+
+
+def test_a_version_that_the_registry_refuses_ends_its_run() -> None:
+    stage = Stage()
+    stage.registry.refuses = "the description is too long"
+
+    stage.drop("monday")
+    stage.rest()
+
+    run = stage.run_of("monday")
+    assert (run.state, run.reason, run.message) == (
+        RunState.FAILED,
+        Reason.JOB_REFUSED,
+        "the description is too long",
+    )
+    assert stage.dead == []
+
+
 @pytest.mark.parametrize("steps_done", [0, 1, 2])
 def test_an_alarm_gives_the_champion_everything_at_once(steps_done: int) -> None:
     stage = a_stage_with_a_challenger()
@@ -121,6 +157,20 @@ def test_an_alarm_under_watch_brings_the_old_champion_back() -> None:
     stage.rest()
 
     assert (stage.champion, stage.serving) == (1, {1: 100})
+
+
+def test_an_alarm_about_the_previous_challenger_does_not_kill_the_next() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.alarm("green")
+    stage.rest()
+    stage.accuracy["wednesday"] = 0.98
+    stage.drop("wednesday")
+    stage.settle(until=lambda: stage.endpoints.updates == 3)
+
+    stage.alarm("green")
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (3, {3: 100})
 
 
 def test_an_alarm_after_the_watch_changes_nothing() -> None:
@@ -188,6 +238,37 @@ def test_a_first_version_that_does_not_answer_the_probe_ends_its_rollout() -> No
     assert (stage.champion, stage.endpoint.rollout) == (None, None)
 
 
+def test_a_first_version_that_is_given_up_serves_nobody() -> None:
+    stage = Stage()
+    stage.endpoints.broken = {1}
+
+    stage.drop("monday")
+    stage.rest()
+
+    (aborted,) = (event for event in stage.bus.said if isinstance(event, RolloutAborted))
+    assert MODEL not in stage.endpoints.endpoints
+    assert aborted.champion is None
+    assert "no endpoint with sluice-dev-digits-" in aborted.message
+    assert stage.notes()[-1].text.endswith(aborted.message)
+
+
+def test_a_first_version_that_arrives_after_it_was_given_up_is_removed() -> None:
+    stage = Stage()
+    stage.endpoints.broken = {1}
+    stage.drop("monday")
+    stage.settle()
+    rollout = stage.rollout_of(1)
+
+    stage.endpoints.place(
+        MODEL, placements(None, rollout.challenger), Hardware("serving", "serve", "ml.m", 1)
+    )
+    stage.settle()
+    assert stage.serving == {1: 100}
+    stage.rest()
+
+    assert MODEL not in stage.endpoints.endpoints
+
+
 def test_after_a_failed_first_version_the_second_may_try() -> None:
     stage = Stage()
     stage.endpoints.broken = {1}
@@ -240,6 +321,51 @@ def test_without_room_a_rollout_waits_until_there_is_some() -> None:
     stage.rest()
 
     assert stage.serving == {2: 100}
+
+
+def test_without_room_nothing_lands_in_the_dead_letters() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: len(stage.jobs.views) == 1)
+    stage.jobs.full = True
+    stage.elapse(timedelta(hours=1))
+    parked = stage.run_of("monday")
+    stage.jobs.full, stage.endpoints.full = False, True
+    stage.elapse(timedelta(hours=1))
+    waiting = stage.rollout_of(1)
+    stage.endpoints.full = False
+
+    stage.rest()
+
+    assert (parked.state, parked.message.split(":")[1]) == (
+        RunState.TRAINING,
+        " the account-level service limit is 0 instances",
+    )
+    assert (waiting.state, waiting.message) == (
+        RolloutState.PROVISIONING,
+        "digits: no instances left",
+    )
+    assert [note.text for note in stage.notes() if "waits" in note.text] == [
+        f"its evaluation waits: {parked.message}",
+        "waits: digits: no instances left",
+    ]
+    assert (stage.dead, stage.serving) == ([], {1: 100})
+
+
+def test_a_rollout_waits_for_an_endpoint_that_is_busy() -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.97}
+    stage.endpoints.hurries = False
+    stage.endpoints.shift(MODEL, {"blue": 100})
+
+    stage.drop("tuesday")
+    stage.elapse(timedelta(hours=1))
+    waiting = stage.rollout_of(2).message
+    stage.endpoints.hurries = True
+    stage.rest()
+
+    assert waiting == "digits: Cannot update in-progress endpoint"
+    assert (stage.dead, stage.serving) == ([], {2: 100})
 
 
 def test_without_room_a_run_is_parked_until_there_is_some() -> None:
@@ -317,7 +443,137 @@ def test_a_person_may_say_no() -> None:
     stage.registry.decide(MODEL, 1, approval=Approval.REJECTED, reason="no")
     stage.rest()
 
-    assert (stage.run_of("monday").state, stage.endpoints.updates) == (RunState.HELD, 0)
+    run = stage.run_of("monday")
+    assert (run.state, run.reason, run.message) == (
+        RunState.REJECTED,
+        Reason.ASKED_BY_PERSON,
+        "no",
+    )
+    assert (run.due_at, stage.endpoints.updates) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("approval", "state", "serving"),
+    [
+        (Approval.APPROVED, RunState.APPROVED, {1: 100}),
+        (Approval.REJECTED, RunState.REJECTED, {}),
+    ],
+)
+def test_a_persons_word_whose_event_is_lost_is_heard_within_the_hour(
+    approval: Approval, state: RunState, serving: dict[int, int]
+) -> None:
+    stage = Stage(gates={"approval": "human"})
+    stage.drop("monday")
+    stage.rest()
+    stage.lose_aws_events()
+
+    stage.registry.decide(MODEL, 1, approval=approval, reason="a person's word")
+    stage.elapse(ASK_PERSON_AFTER + 4 * SWEEP_EVERY)
+
+    assert (stage.run_of("monday").state, stage.serving) == (state, serving)
+
+
+def test_while_nobody_decides_the_question_is_asked_once_an_hour() -> None:
+    stage = Stage(gates={"approval": "human"})
+    stage.drop("monday")
+    stage.rest()
+    stage.bus.said.clear()
+
+    stage.elapse(timedelta(hours=5))
+
+    assert set(stage.bus.names()) == {"VersionApproved"}
+    assert 4 <= len(stage.bus.said) <= 5
+    assert (stage.run_of("monday").state, stage.dead) == (RunState.HELD, [])
+
+
+def test_a_version_that_somebody_deleted_is_asked_about_no_longer() -> None:
+    stage = Stage(gates={"approval": "human"})
+    stage.drop("monday")
+    stage.rest()
+    del stage.registry.versions[(MODEL, 1)]
+
+    stage.elapse(timedelta(hours=2))
+
+    run = stage.run_of("monday")
+    assert (run.state, run.message) == (RunState.REJECTED, "version 1 is not in the registry")
+    assert run.due_at is None
+
+
+@pytest.mark.parametrize("steps_done", [0, 1, 3])
+def test_a_person_who_rejects_a_challenger_gets_the_champion_back(steps_done: int) -> None:
+    stage = a_stage_with_a_challenger()
+    stage.elapse(BAKE * steps_done)
+
+    stage.registry.decide(MODEL, 2, approval=Approval.REJECTED, reason="it forgets sevens")
+    stage.settle()
+
+    (aborted,) = (event for event in stage.bus.said if isinstance(event, RolloutAborted))
+    assert (aborted.reason, aborted.champion) == (Reason.ASKED_BY_PERSON, 1)
+    assert aborted.message.startswith("it forgets sevens; read back")
+    assert (stage.champion, stage.serving) == (1, {1: 100})
+    stage.rest()
+    assert stage.bus.names().count("RolloutAborted") == 1
+
+
+def test_a_person_who_rejects_a_version_in_line_takes_it_out() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.accuracy["wednesday"] = 0.99
+    stage.drop("wednesday")
+    stage.settle()
+    waited = stage.endpoint.waiting
+
+    stage.registry.decide(MODEL, 3, approval=Approval.REJECTED, reason="no")
+    stage.rest()
+
+    assert (waited, stage.endpoint.waiting) == (3, None)
+    assert (stage.champion, stage.serving) == (2, {2: 100})
+
+
+def test_a_rejection_of_the_only_version_there_is_changes_nothing() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle()
+
+    stage.registry.decide(MODEL, 1, approval=Approval.REJECTED, reason="no")
+    stage.rest()
+
+    assert (stage.champion, stage.serving) == (1, {1: 100})
+
+
+@pytest.mark.parametrize("approval", [Approval.PENDING, Approval.REJECTED, None])
+def test_a_rollout_whose_version_lost_its_approval_does_not_hold_the_endpoint(
+    approval: Approval | None,
+) -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.97, "wednesday": 0.98}
+    stage.endpoints.full = True
+    stage.drop("tuesday")
+    stage.settle()
+    if approval is None:
+        del stage.registry.versions[(MODEL, 2)]
+    else:
+        stage.registry.decide(MODEL, 2, approval=approval, reason="wait")
+    stage.rest()
+    stage.endpoints.full = False
+
+    stage.drop("wednesday")
+    stage.rest()
+
+    assert stage.rollout_of(2).state is RolloutState.ABORTED
+    assert (stage.champion, stage.serving) == (3, {3: 100})
+
+
+def test_an_edit_of_an_approved_version_starts_nothing() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.alarm("green")
+    stage.rest()
+    stage.registry.decide(MODEL, 1, approval=Approval.APPROVED, reason="still good")
+    before = len(stage.calls.made)
+
+    stage.registry.edit(MODEL, 1)
+    stage.settle()
+
+    assert len(stage.calls.made) == before
 
 
 def test_of_three_drops_at_once_the_newest_wins_and_each_was_judged_beside_its_champion() -> None:
@@ -356,6 +612,81 @@ def test_a_version_that_waited_and_is_better_still_is_rolled_out_next() -> None:
     stage.rest()
 
     assert (stage.champion, stage.run_of("wednesday").against) == (3, 2)
+
+
+def test_a_fresh_champion_is_watched_to_the_end_before_the_next_begins() -> None:
+    stage = a_stage_with_a_challenger(watch={"keep_warm": "2h"})
+    stage.elapse(BAKE * 3)
+    assert stage.champion == 2
+    promoted = stage.now
+    stage.accuracy["wednesday"] = 0.99
+
+    stage.drop("wednesday")
+    stage.elapse(timedelta(hours=1))
+    during = (stage.endpoint.waiting, stage.endpoint.rollout, stage.endpoint.previous)
+    stage.rest()
+
+    assert during[:2] == (3, stage.rollout_of(2).rollout)
+    assert during[2] is not None
+    assert stage.rollout_of(3).started_at >= promoted + timedelta(hours=2)
+    assert stage.champion == 3
+
+
+def test_an_alarm_under_watch_still_brings_back_the_old_champion_while_another_waits() -> None:
+    stage = a_stage_with_a_challenger(watch={"keep_warm": "2h"})
+    stage.elapse(BAKE * 3)
+    stage.accuracy["wednesday"] = 0.99
+    stage.drop("wednesday")
+    stage.settle()
+
+    stage.alarm("green")
+    stage.settle(until=lambda: stage.champion == 1)
+
+    assert stage.champion == 1
+    stage.rest()
+    assert stage.champion == 3
+
+
+def test_a_watch_over_a_first_version_keeps_nobody_waiting() -> None:
+    stage = Stage(watch={"keep_warm": "2h"})
+    stage.drop("monday")
+    stage.settle()
+    stage.accuracy = {"tuesday": 0.97}
+
+    stage.drop("tuesday")
+    stage.settle()
+
+    assert stage.rollout_of(1).state is RolloutState.COMPLETED
+    assert stage.serving == {1: 95, 2: 5}
+
+
+def test_the_same_end_of_a_bake_told_often_prolongs_it_once() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.traffic.everywhere = NO_TRAFFIC
+    due = bake_over(stage.rollout_of(2))
+
+    stage.now += BAKE
+    for _ in range(5):
+        stage.bus.publish(due)
+    stage.settle()
+
+    assert stage.rollout_of(2).holds == 1
+    assert len(stage.schedules.waiting) == 2
+
+
+def test_the_end_of_a_former_bake_does_not_end_the_one_that_was_begun_again() -> None:
+    stage = a_stage_with_a_challenger()
+    former = bake_over(stage.rollout_of(2))
+    stage.now += BAKE / 2
+    stage.endpoints.shift(MODEL, {"blue": 100, "green": 0})
+    stage.settle()
+    assert stage.serving == {1: 95, 2: 5}
+
+    stage.bus.publish(former)
+    stage.settle()
+
+    assert stage.serving == {1: 95, 2: 5}
+    assert len(stage.schedules.waiting) == 2
 
 
 def test_a_version_that_waited_takes_its_turn_after_a_rollback() -> None:
@@ -473,6 +804,21 @@ def test_a_rollback_is_verified_before_it_is_said() -> None:
     assert during is RolloutState.ROLLING_BACK
     assert stage.rollout_of(2).state is RolloutState.ABORTED
     assert stage.bus.names().count("RolloutAborted") == 1
+
+
+def test_an_endpoint_that_stays_busy_is_given_up_in_good_time_and_asked_for_nothing() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.endpoints.hurries = False
+    stage.endpoints.shift(MODEL, {"blue": 90, "green": 10})
+    before = stage.endpoints.shifts
+    asked = asks_back(stage, 2)
+
+    with pytest.raises(NotVerifiedError, match="not seen to be on blue"):
+        stage.units["roll_back"](asked, stage.now)
+
+    assert 39 < stage.paused < 42
+    assert stage.endpoints.shifts == before
+    assert stage.rollout_of(2).state is RolloutState.ROLLING_BACK
 
 
 def test_a_version_that_somebody_deleted_does_not_stop_a_rollback() -> None:

@@ -1,6 +1,6 @@
-"""Counts the calls of all fakes in one row, and dies at one of them when told to."""
+"""Counts the calls of all fakes in one row; at one of them it dies or is interrupted when told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,12 +19,18 @@ class Calls:
     applied: bool = False
     """Whether it dies after the call took effect, or before."""
     died: int = 0
+    interrupted_at: int | None = None
+    """The number of the call before which somebody else gets in, once."""
+    interruption: Callable[[], None] | None = None
 
     @contextmanager
     def one(self, name: str) -> Iterator[None]:
         """Around what a fake does in one call."""
         self.made.append(name)
         dying = len(self.made) == self.dies_at
+        if len(self.made) == self.interrupted_at and self.interruption is not None:
+            interruption, self.interruption = self.interruption, None
+            interruption()
         if dying and not self.applied:
             self._die(name)
         yield

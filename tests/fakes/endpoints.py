@@ -24,7 +24,10 @@ class _Endpoint:
     now: _Fleet | None = None
     then: _Fleet | None = None
     """What it is on its way to."""
+    asked: str = ""
+    """The configuration that was asked for last."""
     failure: str = ""
+    deleting: bool = False
     history: list[dict[int, int]] = field(default_factory=list)
     """Percent of traffic by version, each time it changed."""
 
@@ -41,6 +44,10 @@ class FakeEndpoints(Endpoints):
         """How many new fleets were asked for."""
         self.broken: set[int] = set()
         """Versions that do not answer a probe."""
+        self.hurries = True
+        """Whether anything that was asked for ever comes to its end."""
+        self.shifts = 0
+        """How often other weights were asked for."""
         self.full = False
         self.refuses = ""
 
@@ -56,6 +63,8 @@ class FakeEndpoints(Endpoints):
             if self.full:
                 raise NoRoomError(f"{model}: no instances left")
             endpoint = self.endpoints.setdefault(model, _Endpoint())
+            if endpoint.deleting:
+                raise EndpointBusyError(f"{model}: is being deleted")
             fleet = _Fleet(
                 config=config,
                 versions={p.variant: p.version for p in placements},
@@ -69,13 +78,24 @@ class FakeEndpoints(Endpoints):
     def shift(self, model: str, weights: Mapping[str, int]) -> None:
         with self.calls.one("endpoints.shift"):
             now = self.endpoints[model].now
+            self.shifts += 1
             if now is None:
                 raise EndpointBusyError(f"{model}: is being made")
             self._update(model, replace(now, weights={**now.weights, **weights}))
 
+    def remove(self, model: str) -> None:
+        with self.calls.one("endpoints.remove"):
+            endpoint = self.endpoints.get(model)
+            if endpoint is None:
+                return
+            if endpoint.then is not None:
+                raise EndpointBusyError(f"{model}: Cannot delete in-progress endpoint")
+            endpoint.deleting = True
+
     def probe(self, model: str, *, variant: str, instances: Sequence[object]) -> Probe:
         with self.calls.one("endpoints.probe"):
-            now = self.endpoints[model].now
+            endpoint = self.endpoints.get(model)
+            now = endpoint.now if endpoint else None
             version = now.versions.get(variant) if now else None
             if version is None or version in self.broken:
                 return Probe(variant=variant, ok=False, version=None, message="no answer")
@@ -84,6 +104,11 @@ class FakeEndpoints(Endpoints):
     def settle(self, model: str) -> None:
         """What was asked for is there now; SageMaker says so, in its events' spelling."""
         endpoint = self.endpoints.get(model)
+        if not self.hurries:
+            return
+        if endpoint is not None and endpoint.deleting:
+            del self.endpoints[model]
+            return
         if endpoint is None or endpoint.then is None:
             return
         endpoint.now, endpoint.then, endpoint.failure = endpoint.then, None, ""
@@ -119,15 +144,17 @@ class FakeEndpoints(Endpoints):
         endpoint = self.endpoints[model]
         if endpoint.then is not None:
             raise EndpointBusyError(f"{model}: Cannot update in-progress endpoint")
-        endpoint.then = fleet
+        endpoint.then, endpoint.asked = fleet, fleet.config
 
     def _view(self, model: str) -> EndpointView | None:
         endpoint = self.endpoints.get(model)
         if endpoint is None:
             return None
+        if endpoint.deleting:
+            return EndpointView("Deleting", endpoint.asked, {})
         shown = endpoint.now or endpoint.then
         if shown is None:
-            return EndpointView("Failed", "", {}, endpoint.failure)
+            return EndpointView("Failed", endpoint.asked, {}, endpoint.failure)
         total = sum(shown.weights.values())
         status = "InService" if endpoint.then is None else "Updating"
         return EndpointView(

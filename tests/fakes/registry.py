@@ -1,8 +1,10 @@
 """The model registry in memory; like SageMaker's it tells of every edit."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from events.foreign import ModelPackageChanged
+from functions.aws.refusals import RefusedError
 from functions.aws.registry import Registry
 from functions.names import Names
 from functions.registry import Approval, Candidate, Version
@@ -18,13 +20,19 @@ class FakeRegistry(Registry):
         self.names = names
         self.bus = bus
         self.versions: dict[tuple[str, int], Version] = {}
+        self.refuses = ""
+        """Why no version is ever accepted; empty when they are."""
+        self.numbers: dict[str, int] = {}
+        """The last number given; one that was deleted is not given again."""
 
     def register(self, candidate: Candidate) -> int:
         with self.calls.one("registry.register"):
+            if self.refuses:
+                raise RefusedError(self.refuses)
             known = self._of_run(candidate.model, candidate.run)
             if known is not None:
                 return known.version
-            number = 1 + max((n for m, n in self.versions if m == candidate.model), default=0)
+            number = self.numbers[candidate.model] = 1 + self.numbers.get(candidate.model, 0)
             self._keep(
                 Version(
                     model=candidate.model,
@@ -55,24 +63,31 @@ class FakeRegistry(Registry):
         with self.calls.one("registry.decide"):
             seen = self.versions.get((model, version))
             decided = seen and replace(seen, approval=approval, description=reason)
-            if decided is not None and decided != seen:
-                self._keep(decided)
+            if seen is not None and decided is not None and decided != seen:
+                changed = ["ModelApprovalStatus"] if seen.approval is not approval else []
+                self._keep(decided, updated=[*changed, "ApprovalDescription"])
 
-    def tell(self, model: str, version: int) -> None:
-        """SageMaker's event about a version as it is now."""
+    def edit(self, model: str, version: int) -> None:
+        """Somebody changes the version's metadata."""
+        self.tell(model, version, updated=["CustomerMetadataProperties"])
+
+    def tell(self, model: str, version: int, *, updated: Sequence[str] = ()) -> None:
+        """SageMaker's event about a version as it is now; a new one has nothing updated."""
+        changed = {"UpdatedModelPackageFields": list(updated)} if updated else {}
         self.bus.happens(
             ModelPackageChanged,
             {
                 "ModelPackageGroupName": self.names.package_group(model),
                 "ModelPackageVersion": version,
                 "ModelApprovalStatus": self.versions[(model, version)].approval.value,
-            },
+            }
+            | changed,
         )
 
     def _of_run(self, model: str, run: str) -> Version | None:
         mine = (v for (m, _), v in self.versions.items() if m == model)
         return next((v for v in mine if v.run == run), None)
 
-    def _keep(self, version: Version) -> None:
+    def _keep(self, version: Version, *, updated: Sequence[str] = ()) -> None:
         self.versions[(version.model, version.version)] = version
-        self.tell(version.model, version.version)
+        self.tell(version.model, version.version, updated=updated)

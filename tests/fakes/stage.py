@@ -13,7 +13,6 @@ from functions.accept_drop.handler import AcceptDrop
 from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError
 from functions.aws.ledger import StaleRecordError
-from functions.aws.refusals import NoRoomError
 from functions.gate_model.handler import GateModel
 from functions.ledger import (
     DropRecord,
@@ -22,15 +21,17 @@ from functions.ledger import (
     Record,
     RolloutRecord,
     RunRecord,
+    RunState,
 )
 from functions.places import Places
-from functions.roll_back.handler import NotVerifiedError, RollBack
+from functions.roll_back.handler import RollBack
+from functions.roll_back.verified import NotVerifiedError, Verified
 from functions.routes import ROUTES
 from functions.start_evaluation.handler import StartEvaluation
 from functions.start_rollout.handler import StartRollout
 from functions.start_training.handler import StartTraining
 from functions.step_rollout.handler import StepRollout
-from functions.sweep.handler import Sweep
+from functions.sweep.handler import Sweep, SweepError
 from functions.turn import Told, Turn, taken, woken_by
 from local.patterns import Pattern, compile_pattern
 from tests.builders import MODEL, NAMES, NOON, a_deployed, a_report, digest
@@ -50,7 +51,7 @@ PLACES = {"prefix": NAMES.prefix, "data_bucket": "data"}
 SWEEP_EVERY = timedelta(minutes=5)
 _LAMBDA_TRIES = 3
 _NOT_AGAIN = 0.7
-_COMES_AGAIN = (CrashError, EndpointBusyError, NoRoomError, NotVerifiedError, StaleRecordError)
+_COMES_AGAIN = (CrashError, EndpointBusyError, NotVerifiedError, StaleRecordError, SweepError)
 _WIRES: tuple[tuple[Pattern, str], ...] = tuple(
     (compile_pattern(route.pattern(PLACES)), route.to) for route in ROUTES
 )
@@ -63,6 +64,9 @@ def routed_to(raw: Envelope) -> list[str]:
 
 class Stage:
     """The functions, their world and its clock."""
+
+    paused = 0.0
+    """Seconds that functions have waited inside their turns."""
 
     def __init__(self, *, retries: bool = True, **sections: Any) -> None:
         self.calls = Calls()
@@ -148,15 +152,23 @@ class Stage:
             ),
             "roll_back": RollBack(
                 book=book,
-                endpoints=self.endpoints,
                 registry=self.registry,
-                objects=self.objects,
                 names=NAMES,
-                places=places,
-                pause=lambda _seconds: self.endpoints.settle(MODEL),
+                verified=Verified(
+                    self.endpoints,
+                    self.objects,
+                    places,
+                    pause=self._pause,
+                    clock=lambda: self.paused,
+                ),
             ),
             "sweep": Sweep(ledger=self.ledger, book=book, batch=100),
         }
+
+    def _pause(self, seconds: float) -> None:
+        """A function waits inside its turn; meanwhile AWS goes on."""
+        self.paused += seconds
+        self.endpoints.settle(MODEL)
 
     # What people and AWS do
 
@@ -266,7 +278,9 @@ class Stage:
         running = self.jobs.running()
         for name in running:
             self.end(name)
-        updating = [m for m, e in self.endpoints.endpoints.items() if e.then is not None]
+        endpoints = self.endpoints.endpoints.items()
+        moving = [m for m, e in endpoints if e.then is not None or e.deleting]
+        updating = moving if self.endpoints.hurries else []
         for model in updating:
             self.endpoints.settle(model)
         return bool(running or updating)
@@ -294,8 +308,8 @@ class Stage:
     # What there is to see
 
     def open(self) -> list[Record]:
-        """Records the sweep would still look at."""
-        return [r for r in self.ledger.records() if r.due_at is not None or r.outbox]
+        """Records the sweep would still look at; what waits for a person is at rest."""
+        return [r for r in self.ledger.records() if (r.due_at or r.outbox) and not _waits(r)]
 
     def run_of(self, drop: str) -> RunRecord:
         """The run a drop made."""
@@ -372,6 +386,10 @@ def replace_digest(report: dict[str, Any], candidate: str) -> dict[str, Any]:
 
 def _run_in(uri: str) -> str:
     return uri.split("/runs/")[1].split("/")[1]
+
+
+def _waits(record: Record) -> bool:
+    return isinstance(record, RunRecord) and record.state is RunState.HELD and not record.outbox
 
 
 def asks_back(stage: Stage, version: int) -> RollbackRequested:

@@ -27,6 +27,7 @@ _SAID: dict[str, object] = {
     "champion": 1,
     "rollout": "sluice-dev-digits-v2",
     "step": 1,
+    "hold": 2,
     "weight": 25,
     "reason": Reason.TOO_MANY_ERRORS,
     "message": "challenger 9/20 errors, p99 12 ms; champion 0/380",

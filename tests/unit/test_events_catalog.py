@@ -86,7 +86,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "dataset": DIGESTS,
     "reason": st.sampled_from(Reason),
     "champion": st.none() | st.integers(1, 9999),
-    **{name: st.integers(-1, 9999) for name in ("rows", "version", "step", "weight")},
+    **{name: st.integers(-1, 9999) for name in ("rows", "version", "step", "hold", "weight")},
     **{name: st.text(max_size=40) for name in ("message", "job", "cause", "rollout")},
 }
 

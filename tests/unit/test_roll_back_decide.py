@@ -1,6 +1,6 @@
 """Whether the traffic goes back, and to whom."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,7 +16,7 @@ HELD = an_endpoint(champion=a_champion(1), rollout="sluice-dev-digits-v2")
 FREED = an_endpoint(champion=a_champion(1))
 
 
-@pytest.mark.parametrize("state", ACTIVE)
+@pytest.mark.parametrize("state", [RolloutState.SHIFTING, RolloutState.WATCHING])
 def test_an_alarm_on_the_challenger_gives_the_traffic_back(state: RolloutState) -> None:
     outcome = decide(a_rollout(state=state), ALARM, HELD)
 
@@ -47,7 +47,35 @@ def test_an_alarm_on_the_champion_is_no_reason_to_give_it_more_traffic() -> None
 def test_a_late_alarm_about_an_earlier_challenger_in_the_same_variant_is_not_believed() -> None:
     outcome = decide(a_rollout(), Alarmed("a", "green", "bad", NOON - timedelta(hours=3)), HELD)
 
-    assert outcome == Ignore("the alarm of 2026-11-24 09:00 is older than the rollout")
+    assert outcome == Ignore("the alarm of 2026-11-24 09:00 is older than the challenger's traffic")
+
+
+@pytest.mark.parametrize("at", [None, NOON, A_MINUTE_LATER])
+def test_a_challenger_without_traffic_is_not_to_blame_for_an_alarm(at: datetime | None) -> None:
+    rollout = a_rollout(state=RolloutState.PROVISIONING)
+
+    outcome = decide(rollout, Alarmed("a", "green", "bad", at), HELD)
+
+    assert outcome == Ignore(
+        "the challenger has had no traffic yet: the alarm is on another version"
+    )
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_an_alarm_counts_from_the_first_traffic_and_not_from_the_start(seconds: int) -> None:
+    rollout = a_rollout(started_at=NOON, traffic_since=A_MINUTE_LATER)
+    at = A_MINUTE_LATER + timedelta(seconds=seconds)
+
+    outcome = decide(rollout, Alarmed("a", "green", "bad", at), HELD)
+
+    assert isinstance(outcome, Return) == (seconds > 0)
+
+
+def test_without_a_word_on_its_traffic_an_alarm_counts_from_the_start() -> None:
+    rollout = a_rollout(traffic_since=None)
+
+    assert isinstance(decide(rollout, ALARM, HELD), Return)
+    assert isinstance(decide(rollout, Alarmed("a", "green", "bad", NOON), HELD), Ignore)
 
 
 @pytest.mark.parametrize("cause", [ALARM, ASKED])
@@ -103,7 +131,10 @@ def test_an_aborted_rollout_lets_others_have_the_endpoint(endpoint: object) -> N
     assert isinstance(outcome, Ignore)
 
 
-def test_an_aborted_first_version_leaves_nothing_to_look_at() -> None:
+def test_an_aborted_first_version_is_looked_at_once_more_until_another_has_the_endpoint() -> None:
     aborted = a_rollout(state=RolloutState.ABORTED, champion=None)
 
-    assert decide(aborted, ASKED, an_endpoint()) == Ignore("sluice-dev-digits-v2 is over")
+    assert decide(aborted, ASKED, an_endpoint()) == Confirm(None)
+    assert decide(aborted, ASKED, FREED) == Ignore(
+        "sluice-dev-digits-v2 is over, and so is its champion"
+    )

@@ -1,5 +1,7 @@
 """The wiring table: each route takes what is meant for it, and not what comes near."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,13 +31,21 @@ def a_processing_job(name: str, status: str) -> Envelope:
     return said(foreign.ProcessingJobChanged, ProcessingJobName=name, ProcessingJobStatus=status)
 
 
-def a_package(group: str, approval: str) -> Envelope:
+def a_package(group: str, approval: str, *updated: str) -> Envelope:
+    changed = {"UpdatedModelPackageFields": list(updated)} if updated else {}
     return said(
         foreign.ModelPackageChanged,
         ModelPackageGroupName=group,
         ModelPackageVersion=2,
         ModelApprovalStatus=approval,
+        **changed,
     )
+
+
+def documented_package(**detail: Any) -> Envelope:
+    """The sample of AWS's documentation, which tells of an edit of its life cycle."""
+    raw: Envelope = json.loads((SAMPLES / "sagemaker_model_package_rejected.json").read_text())
+    return raw | {"detail": raw["detail"] | detail}
 
 
 def an_endpoint(name: str, status: str) -> Envelope:
@@ -46,6 +56,7 @@ def an_alarm(name: str, value: str) -> Envelope:
     return said(foreign.AlarmChanged, alarmName=name, state={"value": value})
 
 
+SAMPLES = Path(__file__).parents[1] / "golden" / "foreign"
 JOB = "sluice-dev-digits-0123456789ab-t1"
 
 
@@ -60,6 +71,15 @@ JOB = "sluice-dev-digits-0123456789ab-t1"
         (a_processing_job(JOB, "Completed"), "gate_model"),
         (a_processing_job(JOB, "Failed"), "gate_model"),
         (a_package("sluice-dev-digits", "Approved"), "start_rollout"),
+        (a_package("sluice-dev-digits", "Rejected"), "start_rollout"),
+        (a_package("sluice-dev-digits", "Approved", "ModelApprovalStatus"), "start_rollout"),
+        (
+            documented_package(
+                ModelPackageGroupName="sluice-dev-digits",
+                UpdatedModelPackageFields=["ApprovalDescription", "ModelApprovalStatus"],
+            ),
+            "start_rollout",
+        ),
         (an_endpoint("sluice-dev-digits", "IN_SERVICE"), "step_rollout"),
         (an_endpoint("sluice-dev-digits", "InService"), "step_rollout"),
         (an_endpoint("sluice-dev-digits", "FAILED"), "step_rollout"),
@@ -86,7 +106,15 @@ def test_awss_event_wakes_its_function(raw: Envelope, unit: str) -> None:
         a_training_job("sluice-devdigits", "Completed"),
         a_processing_job(JOB, "InProgress"),
         a_processing_job("sluice-prod-digits-0123456789ab-e1", "Completed"),
-        a_package("sluice-dev-digits", "Rejected"),
+        documented_package(),
+        documented_package(ModelPackageGroupName="sluice-dev-digits"),
+        documented_package(
+            ModelPackageGroupName="sluice-dev-digits", ModelApprovalStatus="Approved"
+        ),
+        documented_package(UpdatedModelPackageFields=["ModelApprovalStatus"]),
+        a_package("sluice-dev-digits", "Approved", "CustomerMetadataProperties"),
+        a_package("sluice-dev-digits", "Approved", "ApprovalDescription"),
+        a_package("sluice-dev-digits", "PendingManualApproval", "ModelApprovalStatus"),
         a_package("sluice-dev-digits", "PendingManualApproval"),
         a_package("sluice-prod-digits", "Approved"),
         an_endpoint("sluice-dev-digits", "UPDATING"),

@@ -56,7 +56,10 @@ def test_a_job_of_nobody_is_left_alone() -> None:
 def test_a_run_whose_job_was_deleted_ends() -> None:
     outcome = decide(a_run(state=RunState.TRAINING), None)
 
-    assert outcome == Fail(Reason.JOB_STOPPED, f"{JOB} is gone; drop the data again")
+    assert outcome == Fail(
+        Reason.JOB_STOPPED,
+        f"{JOB} is gone; this run is not begun again: other data, code or definition make another",
+    )
 
 
 @pytest.mark.parametrize("state", [RunState.STARTING, RunState.PARKED])

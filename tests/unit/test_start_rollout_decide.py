@@ -6,16 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.words import Reason
 from functions.endpoint import Placement
-from functions.ledger import RolloutState, RunState
-from functions.registry import Approval
+from functions.ledger import RolloutRecord, RolloutState, RunState
+from functions.registry import Approval, Version
 from functions.start_rollout.decide import (
+    AskLater,
     Begin,
     Case,
+    Dismiss,
     Ignore,
+    Outcome,
     Queue,
     Rejudge,
     Resume,
+    TakeBack,
     decide,
     placements,
 )
@@ -34,7 +39,15 @@ from tests.builders import (
 APPROVED = a_run(state=RunState.APPROVED, version=2, against=1)
 FREE = an_endpoint(champion=a_champion(1))
 CASE = Case(number=2, version=a_version(2), run=APPROVED, endpoint=FREE, holder=None, own=None)
-UNDER_WAY = [RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.ROLLING_BACK]
+UNDER_WAY = [
+    RolloutState.PROVISIONING,
+    RolloutState.SHIFTING,
+    RolloutState.WATCHING,
+    RolloutState.ROLLING_BACK,
+]
+HELD = a_run(state=RunState.HELD, version=2, against=1)
+REJECTED = a_version(2, approval=Approval.REJECTED, description="it forgets sevens")
+PENDING = a_version(2, approval=Approval.PENDING)
 CHALLENGER = a_champion(
     2,
     variant="green",
@@ -47,7 +60,7 @@ CHALLENGER = a_champion(
 def test_an_approved_version_challenges_the_champion_from_the_other_variant() -> None:
     step = decide(CASE, now=NOON)
 
-    assert step == Begin(CHALLENGER, a_champion(1), closes=None)
+    assert step == Begin(CHALLENGER, a_champion(1), closes=None, run=APPROVED)
 
 
 def test_the_challenger_begins_without_traffic() -> None:
@@ -60,7 +73,7 @@ def test_the_challenger_begins_without_traffic() -> None:
             weight=weight,
         )
 
-    begin = Begin(CHALLENGER, a_champion(1), closes=None)
+    begin = Begin(CHALLENGER, a_champion(1), closes=None, run=APPROVED)
 
     assert begin.placements == (placed("blue", 1, 100), placed("green", 2, 0))
     assert placements(None, a_champion(2)) == (placed("blue", 2, 100),)
@@ -75,14 +88,89 @@ def test_the_first_version_stands_in_the_first_variant() -> None:
     assert (step.challenger.variant, step.champion) == ("blue", None)
 
 
-@pytest.mark.parametrize("approval", [Approval.REJECTED, Approval.PENDING])
-def test_only_an_approved_version_is_rolled_out(approval: Approval) -> None:
-    case = replace(CASE, version=a_version(2, approval=approval))
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        (REJECTED, "version 2 is rejected and not under way"),
+        (PENDING, "version 2 is not approved"),
+        (None, "version 2 is not in the registry"),
+    ],
+)
+def test_only_an_approved_version_is_rolled_out(version: Version | None, why: str) -> None:
+    assert decide(replace(CASE, version=version), now=NOON) == Ignore(why)
 
-    assert decide(case, now=NOON) == Ignore("not an approved version of ours")
-    assert decide(replace(CASE, version=None), now=NOON) == Ignore(
-        "not an approved version of ours"
-    )
+
+def test_a_rejection_takes_back_what_is_under_way() -> None:
+    for state in (RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING):
+        own = a_rollout(state=state)
+
+        outcome = decide(replace(CASE, version=REJECTED, own=own, holder=own), now=NOON)
+
+        assert outcome == TakeBack(own, "it forgets sevens")
+
+
+def test_a_rejection_without_a_word_says_who_was_rejected() -> None:
+    own = a_rollout()
+    silent = replace(REJECTED, description="")
+
+    outcome = decide(replace(CASE, version=silent, own=own), now=NOON)
+
+    assert outcome == TakeBack(own, "version 2 was rejected")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        a_rollout(state=RolloutState.ROLLING_BACK),
+        a_rollout(state=RolloutState.ABORTED),
+        a_rollout(state=RolloutState.COMPLETED),
+        a_rollout(state=RolloutState.WATCHING, champion=None),
+    ],
+)
+def test_our_own_rejection_and_one_that_comes_too_late_take_nothing_back(
+    own: RolloutRecord,
+) -> None:
+    case = replace(CASE, version=REJECTED, own=own)
+
+    assert decide(case, now=NOON) == Ignore("version 2 is rejected and not under way")
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        (PENDING, "version 2 is not approved any more"),
+        (None, "version 2 is not in the registry"),
+    ],
+)
+def test_a_version_that_lost_its_approval_before_it_had_traffic_holds_the_endpoint_no_longer(
+    version: Version | None, why: str
+) -> None:
+    own = a_rollout(state=RolloutState.PROVISIONING)
+    shifting = a_rollout()
+
+    assert decide(replace(CASE, version=version, own=own), now=NOON) == TakeBack(own, why)
+    assert isinstance(decide(replace(CASE, version=version, own=shifting), now=NOON), Ignore)
+
+
+@pytest.mark.parametrize(
+    ("version", "outcome"),
+    [
+        (REJECTED, Dismiss(HELD, "it forgets sevens")),
+        (PENDING, AskLater(HELD)),
+        (None, Dismiss(HELD, "version 2 is not in the registry")),
+    ],
+)
+def test_a_run_that_waits_for_a_person_takes_the_word_it_gets(
+    version: Version | None, outcome: Outcome
+) -> None:
+    assert decide(replace(CASE, version=version, run=HELD), now=NOON) == outcome
+
+
+@pytest.mark.parametrize("state", [s for s in RunState if s is not RunState.HELD])
+def test_the_gates_own_rejection_dismisses_no_run(state: RunState) -> None:
+    case = replace(CASE, version=REJECTED, run=a_run(state=state))
+
+    assert isinstance(decide(case, now=NOON), Ignore)
 
 
 def test_a_version_of_an_unknown_run_is_not_rolled_out() -> None:
@@ -108,6 +196,14 @@ def test_a_rollout_that_was_not_finished_placing_is_placed_again() -> None:
     assert [p.version for p in step.placements] == [1, 2]
 
 
+def test_a_rollout_whose_traffic_is_wanted_back_is_not_placed_again() -> None:
+    own = a_rollout(state=RolloutState.PROVISIONING, placed=False, reason=Reason.NOT_DEPLOYED)
+
+    step = decide(replace(CASE, own=own, holder=own), now=NOON)
+
+    assert step == Ignore("sluice-dev-digits-v2: provisioning")
+
+
 @pytest.mark.parametrize("state", [s for s in RolloutState if s is not RolloutState.PROVISIONING])
 def test_a_version_is_rolled_out_at_most_once(state: RolloutState) -> None:
     step = decide(replace(CASE, own=a_rollout(state=state)), now=NOON)
@@ -117,18 +213,18 @@ def test_a_version_is_rolled_out_at_most_once(state: RolloutState) -> None:
 
 @pytest.mark.parametrize("state", UNDER_WAY)
 def test_an_approval_during_another_rollout_queues(state: RolloutState) -> None:
-    holder = a_rollout(state=state, version=9)
+    case = replace(CASE, holder=a_rollout(state=state, version=9))
 
-    step = decide(replace(CASE, holder=holder), now=NOON)
+    step = decide(case, now=NOON)
 
-    assert step == Queue(2, behind="sluice-dev-digits-v9")
+    assert step == Queue(2, behind="sluice-dev-digits-v9", run=APPROVED)
 
 
-def test_a_rollout_that_is_only_watched_makes_way() -> None:
-    watched = a_rollout(state=RolloutState.WATCHING, version=1)
+def test_a_watch_over_a_first_version_makes_way() -> None:
+    watched = a_rollout(state=RolloutState.WATCHING, version=1, champion=None)
 
     assert decide(replace(CASE, holder=watched), now=NOON) == Begin(
-        CHALLENGER, a_champion(1), closes=watched
+        CHALLENGER, a_champion(1), closes=watched, run=APPROVED
     )
 
 
@@ -139,16 +235,18 @@ def test_an_older_version_lets_a_newer_one_that_waits_go_first() -> None:
 
 
 def test_a_version_judged_beside_a_former_champion_is_judged_again() -> None:
-    case = replace(CASE, run=a_run(state=RunState.APPROVED, version=2, against=None))
+    run = a_run(state=RunState.APPROVED, version=2, against=None)
 
-    assert decide(case, now=NOON) == Rejudge("judged against version None, another serves now")
+    assert decide(replace(CASE, run=run), now=NOON) == Rejudge(
+        "judged against version None, another serves now", run
+    )
 
 
 def test_a_version_that_waits_is_judged_again_only_when_its_turn_comes() -> None:
     run = a_run(state=RunState.APPROVED, version=2, against=7)
     case = replace(CASE, run=run, holder=a_rollout(version=9))
 
-    assert decide(case, now=NOON) == Queue(2, behind="sluice-dev-digits-v9")
+    assert decide(case, now=NOON) == Queue(2, behind="sluice-dev-digits-v9", run=run)
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,21 @@ def test_a_run_that_was_not_begun_is_begun(state: RunState) -> None:
     assert decide(WISH, a_deployed(), record, now=NOON) == Start(record)
 
 
-@pytest.mark.parametrize("state", BEGUN)
+@pytest.mark.parametrize("state", [state for state in BEGUN if state is not RunState.FAILED])
 def test_a_run_that_was_begun_is_not_begun_again(state: RunState) -> None:
     record = a_run(state=state)
 
     assert resume(record) == Ignore(f"run {record.run} is {state} already", record)
+
+
+def test_whoever_asks_for_a_run_that_failed_is_told_what_helps() -> None:
+    record = a_run(state=RunState.FAILED)
+
+    assert resume(record) == Ignore(
+        f"run {record.run} is failed already; a run that failed is not begun again:"
+        " change the data, the code or the definition",
+        record,
+    )
 
 
 def test_a_run_nobody_knows_cannot_be_begun() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.catalog import RolloutStepDue
 from events.words import Reason
 from functions.endpoint import Traffic
 from functions.ledger import RolloutState
@@ -20,10 +21,21 @@ from functions.step_rollout.decide import (
     Shift,
     Wait,
     bake,
+    ends_bake,
     keep_warm,
     next_step,
+    since_first,
 )
-from tests.builders import CONFIG, a_definition, a_probe, a_rollout, a_view, traffic
+from tests.builders import (
+    A_MINUTE_LATER,
+    CONFIG,
+    NOON,
+    a_definition,
+    a_probe,
+    a_rollout,
+    a_view,
+    traffic,
+)
 
 PROVISIONED = Case(
     a_rollout(state=RolloutState.PROVISIONING), a_view(challenger=0), baked=False, probe=a_probe()
@@ -178,11 +190,35 @@ def test_a_rollout_that_is_over_takes_no_step(state: RolloutState) -> None:
     assert step == Ignore(f"sluice-dev-digits-v2 is {state}")
 
 
+@pytest.mark.parametrize("case", [PROVISIONED, SHIFTING, LAST, WATCHING])
+def test_once_the_traffic_is_wanted_back_nothing_good_is_seen_any_more(case: Case) -> None:
+    wanted = case.rollout.changed(reason=Reason.TOO_SLOW)
+
+    assert next_step(replace(case, rollout=wanted)) == Ignore(
+        "the traffic is wanted back: TOO_SLOW"
+    )
+
+
 def test_times_come_from_the_model() -> None:
     definition = a_definition(rollout={"bake": "90s"}, watch={"keep_warm": "2h"})
     rollout = a_rollout(definition=definition)
 
     assert (bake(rollout), keep_warm(rollout)) == (timedelta(seconds=90), timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("step", "hold", "ends"), [(1, 2, True), (1, 1, False), (1, 3, False), (0, 2, False)]
+)
+def test_only_the_end_of_the_present_bake_ends_it(*, step: int, hold: int, ends: bool) -> None:
+    rollout = a_rollout(step=1, holds=2)
+    due = RolloutStepDue(rollout=rollout.rollout, model="digits", step=step, hold=hold)
+
+    assert ends_bake(rollout, due) is ends
+
+
+def test_the_whole_evidence_begins_with_the_first_traffic() -> None:
+    assert since_first(a_rollout(started_at=NOON, traffic_since=A_MINUTE_LATER)) == A_MINUTE_LATER
+    assert since_first(a_rollout(started_at=NOON, traffic_since=None)) == NOON
 
 
 PLANS = st.lists(st.integers(1, 99), unique=True, max_size=6).map(

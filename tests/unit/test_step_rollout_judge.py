@@ -53,7 +53,19 @@ def test_a_slow_challenger_fails_once_there_is_enough_to_say_so() -> None:
 def test_a_challenger_that_is_slow_when_the_champion_is_too_is_not_blamed() -> None:
     assert judged(traffic(40, p99=0.06), traffic(1000, p99=0.07)) == TooLittle(
         "challenger 0/40 errors, p99 60 ms; champion 0/1000;"
-        " allowed are 50 ms, and the champion is as slow"
+        " allowed are 50 ms, and the champion has 70 ms"
+    )
+
+
+@pytest.mark.parametrize(("p99", "excused"), [(0.06, True), (0.09, True), (0.091, False)])
+def test_a_slow_champion_excuses_only_what_is_hardly_slower(*, p99: float, excused: bool) -> None:
+    verdict = judged(traffic(40, p99=p99), traffic(1000, p99=0.06))
+
+    assert isinstance(verdict, TooLittle) is excused
+    assert excused or verdict == Fail(
+        Reason.TOO_SLOW,
+        "challenger 0/40 errors, p99 91 ms; champion 0/1000;"
+        " allowed are 50 ms, and the champion has 60 ms itself",
     )
 
 

@@ -60,18 +60,36 @@ ASKED: list[tuple[Record, Event | None]] = [
         TrainingJobSettled(run=RUN, job=NAMES.training_job("digits", RUN)),
     ),
     (an_evaluated_run(), EvaluationJobSettled(run=RUN, job=NAMES.evaluation_job("digits", RUN))),
-    (a_run(state=RunState.APPROVED, version=2), VersionApproved(model="digits", version=2)),
-    (a_run(state=RunState.APPROVED), None),
-    *((a_run(state=s), None) for s in (RunState.HELD, RunState.REJECTED, RunState.FAILED)),
+    *(
+        (
+            a_run(state=state, version=2),
+            VersionApproved(model="digits", version=2, run=RUN),
+        )
+        for state in (RunState.APPROVED, RunState.HELD)
+    ),
+    *(
+        (a_run(state=state), None)
+        for state in (RunState.APPROVED, RunState.HELD, RunState.REJECTED, RunState.FAILED)
+    ),
     (
         a_rollout(state=RolloutState.PROVISIONING, placed=False),
-        VersionApproved(model="digits", version=2),
+        VersionApproved(model="digits", version=2, run=RUN),
     ),
     (
         a_rollout(state=RolloutState.PROVISIONING),
         STEP_DUE.model_copy(update={"step": -1}),
     ),
     (a_rollout(), STEP_DUE),
+    (a_rollout(holds=3), STEP_DUE.model_copy(update={"hold": 3})),
+    *(
+        (
+            a_rollout(state=state, reason=Reason.TOO_SLOW, message="p99 90 ms"),
+            RollbackRequested(
+                rollout=ROLLOUT, model="digits", reason=Reason.TOO_SLOW, message="p99 90 ms"
+            ),
+        )
+        for state in (RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING)
+    ),
     (a_rollout(state=RolloutState.WATCHING, step=3), STEP_DUE.model_copy(update={"step": 3})),
     (
         a_rollout(state=RolloutState.ROLLING_BACK, reason=Reason.ALARM, message="bad"),

@@ -1,0 +1,192 @@
+"""What each outcome leaves in the ledger, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.catalog import EvaluationOutdated, RollbackRequested, RolloutStarted
+from events.words import Reason
+from functions.ledger import (
+    ASK_PERSON_AFTER,
+    RETRY_AFTER,
+    Champion,
+    EndpointRecord,
+    Evidence,
+    Record,
+    RolloutRecord,
+    RolloutState,
+    RunRecord,
+    RunState,
+)
+from functions.registry import Approval
+from functions.start_rollout.decide import (
+    AskLater,
+    Begin,
+    Case,
+    Dismiss,
+    Ignore,
+    Queue,
+    Rejudge,
+    TakeBack,
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is written together, and the lines for the histories."""
+
+    changes: tuple[Record, ...]
+    notes: tuple[Evidence, ...] = ()
+
+
+def left_by(
+    outcome: TakeBack | Queue | Rejudge | Dismiss | AskLater | Ignore, case: Case, now: datetime
+) -> Written:
+    """What is left of an outcome that places nothing on the endpoint."""
+    match outcome:
+        case TakeBack(rollout=rollout, message=message):
+            return taken_back(rollout, Reason.ASKED_BY_PERSON, message, now)
+        case Queue():
+            return _queued(outcome, case)
+        case Rejudge():
+            return _judged_again(outcome, case, now)
+        case Dismiss():
+            return _dismissed(outcome, case, now)
+        case AskLater(run=run):
+            return Written((run.changed(due_at=now + ASK_PERSON_AFTER),))
+        case Ignore():
+            return Written((*_no_longer_waiting(case), *_no_longer_due(case)))
+
+
+def opened(begin: Begin, *, id_: str, config: str, now: datetime) -> RolloutRecord:
+    """The rollout at its beginning."""
+    run = begin.run
+    return RolloutRecord(
+        rollout=id_,
+        model=run.model,
+        version=begin.challenger.version,
+        run=run.run,
+        definition=run.definition,
+        challenger=begin.challenger,
+        champion=begin.champion,
+        config=config,
+        started_at=now,
+        step_since=now,
+        due_at=now + RETRY_AFTER,
+        traceparent=run.traceparent,
+    )
+
+
+def claimed(begin: Begin, endpoint: EndpointRecord, rollout: RolloutRecord) -> Written:
+    """Endpoint, rollout, run and a watch that ends change together or not at all."""
+    started = RolloutStarted(
+        rollout=rollout.rollout, model=rollout.model, version=rollout.version, run=rollout.run
+    )
+    waits = endpoint.waiting is not None and endpoint.waiting > rollout.version
+    held = endpoint.changed(
+        rollout=rollout.rollout,
+        previous=None,
+        waiting=endpoint.waiting if waits else None,
+        due_at=None,
+    )
+    text = f"version {rollout.version} challenges {_named(rollout.champion)}"
+    return Written(
+        (rollout.saying(started), held, _approved(begin.run), *_ended(begin, rollout.started_at)),
+        (_note(rollout, rollout.started_at, text),),
+    )
+
+
+def placed(rollout: RolloutRecord) -> Written:
+    """SageMaker took the update."""
+    return Written((rollout.changed(placed=True, message=""),))
+
+
+def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
+    """It waits for room or for another update to end; each new reason is told once."""
+    waits = rollout.changed(due_at=now + RETRY_AFTER, message=why)
+    told = () if why == rollout.message else (_note(rollout, now, f"waits: {why}"),)
+    return Written((waits,), told)
+
+
+def taken_back(rollout: RolloutRecord, reason: Reason, message: str, now: datetime) -> Written:
+    """The traffic is wanted back, whatever is seen from now on."""
+    asked = RollbackRequested(
+        rollout=rollout.rollout, model=rollout.model, reason=reason, message=message
+    )
+    wanted = rollout.changed(reason=reason, message=message, due_at=now + RETRY_AFTER)
+    return Written((wanted.saying(asked),))
+
+
+def _queued(queue: Queue, case: Case) -> Written:
+    """The holder's end will say that it may begin: nobody else need look at it."""
+    newest = max(queue.version, case.endpoint.waiting or 0)
+    waits = case.endpoint.changed(waiting=newest, due_at=None)
+    return Written((waits, _approved(queue.run)))
+
+
+def _judged_again(rejudge: Rejudge, case: Case, now: datetime) -> Written:
+    """Back to the gate; the version comes again when it is approved again."""
+    back = rejudge.run.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
+    outdated = EvaluationOutdated(run=back.run, job=back.training_job or "")
+    return Written((back.saying(outdated), *_no_longer_waiting(case)))
+
+
+def _dismissed(dismiss: Dismiss, case: Case, now: datetime) -> Written:
+    """The run ends as a person wanted it."""
+    run = dismiss.run.changed(
+        state=RunState.REJECTED,
+        reason=Reason.ASKED_BY_PERSON,
+        message=dismiss.message,
+        ended_at=now,
+        due_at=None,
+    )
+    text = f"{Reason.ASKED_BY_PERSON}: {dismiss.message}"
+    note = Evidence(kind=RunRecord.kind, key=run.run, at=now, by="start_rollout", text=text)
+    return Written((run, *_no_longer_waiting(case)), (note,))
+
+
+def _ended(begin: Begin, now: datetime) -> tuple[RolloutRecord, ...]:
+    if begin.closes is None:
+        return ()
+    return (begin.closes.changed(state=RolloutState.COMPLETED, ended_at=now, due_at=None),)
+
+
+def _no_longer_due(case: Case) -> tuple[RunRecord, ...]:
+    """The run as its version's approval has it, with nothing open."""
+    run, version = case.run, case.version
+    if run is None or run.due_at is None:
+        return ()
+    if version is not None and version.approval is Approval.APPROVED:
+        after = _approved(run)
+        return () if after == run else (after,)
+    return (run.changed(due_at=None),) if run.state is RunState.APPROVED else ()
+
+
+def _approved(run: RunRecord) -> RunRecord:
+    """The run as approved (perhaps by a person) and in the rollout's hands now.
+
+    One whose verdict is not written down yet stays the gate's.
+    """
+    match run.state:
+        case RunState.HELD:
+            return run.changed(state=RunState.APPROVED, due_at=None)
+        case RunState.APPROVED:
+            return run.changed(due_at=None)
+        case _:
+            return run
+
+
+def _no_longer_waiting(case: Case) -> tuple[EndpointRecord, ...]:
+    """The endpoint without the version in its queue; nothing when it is not there."""
+    if case.endpoint.waiting != case.number:
+        return ()
+    return (case.endpoint.changed(waiting=None, due_at=None),)
+
+
+def _named(champion: Champion | None) -> str:
+    return f"version {champion.version}" if champion else "nobody: it is the first"
+
+
+def _note(rollout: RolloutRecord, now: datetime, text: str) -> Evidence:
+    return Evidence(
+        kind=RolloutRecord.kind, key=rollout.rollout, at=now, by="start_rollout", text=text
+    )

@@ -1,0 +1,154 @@
+"""What each step leaves in the ledger, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.catalog import (
+    RollbackRequested,
+    RolloutAdvanced,
+    RolloutCompleted,
+    RolloutStepDue,
+    VersionApproved,
+)
+from events.words import Reason
+from functions.ledger import (
+    RETRY_AFTER,
+    EndpointRecord,
+    Evidence,
+    Record,
+    RolloutRecord,
+    RolloutState,
+)
+from functions.step_rollout.decide import Hold, Promote, RollBack, Shift, bake, keep_warm
+
+
+@dataclass(frozen=True)
+class Written:
+    """The rollout after a step, what changes with it, and the line for its history."""
+
+    rollout: RolloutRecord
+    notes: tuple[Evidence, ...] = ()
+    endpoint: tuple[EndpointRecord, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Record, ...]:
+        return (self.rollout, *self.endpoint)
+
+
+def shifted(shift: Shift, rollout: RolloutRecord, now: datetime) -> Written:
+    """The intent of a weight; the same step again is another bake of it."""
+    again = rollout.state is RolloutState.SHIFTING and shift.step == rollout.step
+    advanced = RolloutAdvanced(
+        rollout=rollout.rollout,
+        model=rollout.model,
+        version=rollout.version,
+        weight=shift.weight,
+        message=shift.why,
+    )
+    after = rollout.changed(
+        state=RolloutState.SHIFTING,
+        step=shift.step,
+        weight=shift.weight,
+        holds=rollout.holds + 1 if again else 0,
+        step_since=now,
+        traffic_since=rollout.traffic_since or now,
+        due_at=now + bake(rollout) + RETRY_AFTER,
+    )
+    return Written(after.saying(advanced), _note(rollout, now, f"{shift.weight} %: {shift.why}"))
+
+
+def held(hold: Hold, rollout: RolloutRecord, now: datetime) -> Written:
+    """One more bake at this weight."""
+    after = rollout.changed(
+        holds=rollout.holds + 1, due_at=now + bake(rollout) + RETRY_AFTER, message=hold.why
+    )
+    return Written(after, _note(rollout, now, f"holds: {hold.why}"))
+
+
+def promoted(
+    promote: Promote, rollout: RolloutRecord, endpoint: EndpointRecord, now: datetime
+) -> Written:
+    """The pointer moves, the watch begins; nobody is kept waiting by a watch over nobody."""
+    completed = RolloutCompleted(
+        rollout=rollout.rollout, model=rollout.model, version=rollout.version, message=promote.why
+    )
+    watching = rollout.changed(
+        state=RolloutState.WATCHING,
+        step=len(rollout.definition.rollout.steps),
+        weight=100,
+        holds=0,
+        step_since=now,
+        traffic_since=rollout.traffic_since or now,
+        due_at=now + keep_warm(rollout) + RETRY_AFTER,
+        message=promote.why,
+    )
+    crowned = endpoint.changed(
+        champion=rollout.challenger.model_copy(update={"since": now}),
+        previous=rollout.champion,
+    )
+    return Written(
+        watching.saying(completed),
+        _note(rollout, now, f"promoted: {promote.why}"),
+        (crowned if rollout.champion else _next_in_line(crowned, now),),
+    )
+
+
+def asked_back(step: RollBack, rollout: RolloutRecord, now: datetime) -> Written:
+    """The traffic is wanted back, whatever is seen from now on."""
+    asked = RollbackRequested(
+        rollout=rollout.rollout, model=rollout.model, reason=step.reason, message=step.why
+    )
+    after = rollout.changed(reason=step.reason, message=step.why, due_at=now + RETRY_AFTER)
+    return Written(
+        after.saying(asked),
+        _note(rollout, now, f"asks the traffic back: {step.reason}: {step.why}"),
+    )
+
+
+def asked_back_again(rollout: RolloutRecord) -> RolloutRecord:
+    """A return that a late weight change may have undone is asked for once more."""
+    again = RollbackRequested(
+        rollout=rollout.rollout,
+        model=rollout.model,
+        reason=rollout.reason or Reason.ASKED_BY_PERSON,
+        message=rollout.message,
+    )
+    return rollout.saying(again)
+
+
+def closed(rollout: RolloutRecord, endpoint: EndpointRecord, now: datetime) -> Written:
+    """The endpoint is free, and whoever was approved meanwhile may challenge the champion."""
+    after = rollout.changed(state=RolloutState.COMPLETED, ended_at=now, due_at=None)
+    free = endpoint.changed(rollout=None, previous=None)
+    return Written(after, endpoint=(_next_in_line(free, now),))
+
+
+def looked_at_later(rollout: RolloutRecord, now: datetime) -> Written:
+    """Never earlier than it was to be looked at anyway: that would cut a bake short."""
+    return Written(rollout.changed(due_at=max(now + RETRY_AFTER, rollout.due_at or now)))
+
+
+def bake_over(rollout: RolloutRecord) -> RolloutStepDue:
+    """What is said when the present bake (or the watch) is over."""
+    return RolloutStepDue(
+        rollout=rollout.rollout,
+        model=rollout.model,
+        step=rollout.step,
+        hold=rollout.holds,
+        traceparent=rollout.traceparent,
+    )
+
+
+def _next_in_line(endpoint: EndpointRecord, now: datetime) -> EndpointRecord:
+    if endpoint.waiting is None:
+        return endpoint
+    approved = VersionApproved(model=endpoint.model, version=endpoint.waiting)
+    return endpoint.changed(due_at=now + RETRY_AFTER).saying(approved)
+
+
+def _note(rollout: RolloutRecord, now: datetime, text: str) -> tuple[Evidence, ...]:
+    return (
+        Evidence(
+            kind=RolloutRecord.kind, key=rollout.rollout, at=now, by="step_rollout", text=text
+        ),
+    )
