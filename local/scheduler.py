@@ -205,7 +205,7 @@ class Scheduler:
     def _attempt(self, schedule: Schedule, due: datetime, *, tries: int) -> None:
         try:
             self._deliver(schedule, due)
-        except Exception as error:  # a fault of ours is retried like AWS's own 5xx
+        except Exception as error:  # noqa: BLE001  # a fault of ours is retried like AWS's 5xx
             refusal = _refusal(error)
             if refusal.code not in FINAL and tries < schedule.retries:
                 self._timers.after(

@@ -493,6 +493,52 @@ def test_two_of_three_periods_have_to_be_bad(watching: Watching) -> None:
     assert watching.state() == "ALARM"
 
 
+def test_a_silent_period_is_filled_from_farther_back_before_it_is_judged(
+    watching: Watching,
+) -> None:
+    watching.alarm(EvaluationPeriods=3, TreatMissingData="notBreaching")
+    for ago in (90, 150, 270):
+        watching.put(1, ago=ago)
+
+    assert watching.state() == "ALARM"
+
+
+def test_an_alarm_that_cannot_decide_keeps_its_state(watching: Watching) -> None:
+    watching.alarm(EvaluationPeriods=3, TreatMissingData="ignore")
+    for ago in (30, 90, 150):
+        watching.put(1, ago=ago)
+    assert watching.state() == "ALARM"
+
+    assert watching.state(NOW + timedelta(minutes=3)) == "ALARM"
+
+
+def test_a_reason_names_the_start_of_the_first_datapoint_it_looked_at(watching: Watching) -> None:
+    watching.alarm(EvaluationPeriods=2)
+    watching.put(1, ago=90)
+    watching.put(2, ago=30)
+    watching.state()
+
+    reason = json.loads(watching.told.events[0]["detail"]["state"]["reasonData"])
+
+    assert reason["startDate"] == "2026-01-01T11:58:00.000+0000"
+    assert reason["recentDatapoints"] == [1.0, 2.0]
+
+
+def test_a_late_sample_takes_its_place_in_a_full_series() -> None:
+    metrics = Metrics(Account("http://127.0.0.1:1"), Clock())
+    seconds = [timedelta(seconds=second) for second in range(120_000)]
+    for second in seconds:
+        metrics.put("N", "Errors", {}, 0.0, at=NOW + second)
+
+    late = NOW + timedelta(seconds=110_000.5)
+    metrics.put("N", "Errors", {}, 7.0, at=late)
+
+    kept = metrics.values("N", "Errors", {}, NOW, NOW + timedelta(days=2))
+    assert kept == sorted(kept)
+    assert (late, 7.0) in kept
+    assert 100_000 <= len(kept) <= 110_000
+
+
 def test_a_percentile_is_exact(watching: Watching) -> None:
     watching.put(*range(1, 101))
     watching.alarm(Statistic=None, ExtendedStatistic="p99", Threshold=98.5)
