@@ -389,7 +389,7 @@ def test_the_end_of_one_version_is_not_the_end_of_the_newest(aws: Core, function
     aws.lambdas.invoke_async(function, b'{"raise": "after"}')
 
     def told() -> bool:
-        return json.loads(received(aws, url)["Body"])["requestPayload"] == {"raise": "after"}
+        return bool(json.loads(received(aws, url)["Body"])["requestPayload"] == {"raise": "after"})
 
     eventually(told)
 
