@@ -81,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stdout.flush()
     stopped.wait()
     server.stop()
-    os._exit(0)  # daemon threads may sit in blocking calls; every child process is gone by now
+    os._exit(
+        0
+    )  # daemon threads may sit in blocking calls; every child process has been killed by now
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from local.clock import Clock
 from local.cloud import Account
 from local.errors import AwsError
 from local.metric_statistics import check
-from local.metrics import Metrics
+from local.metrics import Metrics, Sample
+from local.missing_data import Rule, state
 from local.timers import Timers
 
 Request = dict[str, Any]
@@ -56,7 +57,7 @@ class State:
             "value": self.value,
             "reason": self.reason,
             "reasonData": self.reason_data,
-            "timestamp": self.since.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
+            "timestamp": _stamp(self.since),
         }
 
 
@@ -85,8 +86,17 @@ class Alarm:
         return timedelta(seconds=self.settings["Period"])
 
     @property
-    def points(self) -> int:
-        return int(self.settings["EvaluationPeriods"])
+    def rule(self) -> Rule:
+        evaluated = int(self.settings["EvaluationPeriods"])
+        return Rule(
+            needed=min(int(self.settings.get("DatapointsToAlarm", evaluated)), evaluated),
+            evaluated=evaluated,
+            treat_missing=self.settings.get("TreatMissingData", "missing"),
+        )
+
+    def breaches(self, value: float) -> bool:
+        compare = _COMPARE[self.settings["ComparisonOperator"]]
+        return compare(value, float(self.settings["Threshold"]))
 
     def described(self) -> Request:
         return {
@@ -104,7 +114,7 @@ class Alarm:
 
 
 class Alarms:
-    """Evaluates every alarm each tenth of a second to ten seconds (scaled)."""
+    """Evaluates every alarm each ten scaled seconds, at most twenty times a real second."""
 
     def __init__(self, account: Account, clock: Clock, metrics: Metrics, bus: EmitsEvents) -> None:
         self._account = account
@@ -152,32 +162,29 @@ class Alarms:
         with self._lock:
             alarms = list(self._alarms.values())
         for alarm in alarms:
-            state = self._evaluated(alarm, now)
-            if state is not None and state.value != alarm.state.value:
-                self._change(alarm, state)
+            found = self._evaluated(alarm, now)
+            if found is not None and found.value != alarm.state.value:
+                self._change(alarm, found)
 
     def _evaluated(self, alarm: Alarm, now: datetime) -> State | None:
         """The state by the windows that end now; None keeps the present one."""
         period = timedelta(seconds=self._clock.scaled(alarm.period.total_seconds()))
-        start = now - alarm.points * period
+        rule = alarm.rule
+        start = now - rule.looked_at * period
         series = (alarm.settings["Namespace"], alarm.settings["MetricName"], alarm.dimensions)
         points = self._metrics.points(
             series, name=alarm.statistic, period=period, start=start, end=now
         )
-        compare = _COMPARE[alarm.settings["ComparisonOperator"]]
-        threshold = float(alarm.settings["Threshold"])
-        breaching = [p for p in points if compare(p[1], threshold)]
-        missing = alarm.points - len(points)
-        treat = alarm.settings.get("TreatMissingData", "missing")
-        if not points and treat in {"missing", "ignore"}:
-            return None if treat == "ignore" else _insufficient(alarm, now)
-        bad = len(breaching) + (missing if treat == "breaching" else 0)
-        needed = int(alarm.settings.get("DatapointsToAlarm", alarm.points))
-        value = "ALARM" if bad >= min(needed, alarm.points) else "OK"
-        return _crossed(alarm, value, breaching or points, now)
+        breaching = {round((at - start) / period): alarm.breaches(v) for at, v in points}
+        value = state(rule, [breaching.get(i) for i in range(rule.looked_at)])
+        if value is None:
+            return None
+        if value == "INSUFFICIENT_DATA":
+            return _insufficient(alarm, now)
+        return _crossed(alarm, value, points[-rule.evaluated :], now)
 
-    def _change(self, alarm: Alarm, state: State) -> None:
-        changed = replace(alarm, state=state)
+    def _change(self, alarm: Alarm, new: State) -> None:
+        changed = replace(alarm, state=new)
         with self._lock:
             if self._alarms.get(alarm.name) is not alarm:
                 return
@@ -186,12 +193,10 @@ class Alarms:
             {
                 "AlarmName": alarm.name,
                 "AlarmType": "MetricAlarm",
-                "Timestamp": state.since,
+                "Timestamp": new.since,
                 "HistoryItemType": "StateUpdate",
-                "HistorySummary": f"Alarm updated from {alarm.state.value} to {state.value}",
-                "HistoryData": json.dumps(
-                    {"oldState": alarm.state.told(), "newState": state.told()}
-                ),
+                "HistorySummary": f"Alarm updated from {alarm.state.value} to {new.value}",
+                "HistoryData": json.dumps({"oldState": alarm.state.told(), "newState": new.told()}),
             }
         )
         self._bus.emit(
@@ -227,14 +232,14 @@ class Alarms:
 
     def _describe(self, request: Request) -> Request:
         names, prefix = request.get("AlarmNames"), request.get("AlarmNamePrefix", "")
-        state = request.get("StateValue")
+        wanted = request.get("StateValue")
         with self._lock:
             found = [
                 alarm.described()
                 for alarm in self._alarms.values()
                 if (not names or alarm.name in names)
                 and alarm.name.startswith(prefix)
-                and state in {None, alarm.state.value}
+                and wanted in {None, alarm.state.value}
             ]
         return {"MetricAlarms": found, "CompositeAlarms": []}
 
@@ -256,14 +261,14 @@ class Alarms:
 
     def _set_state(self, request: Request) -> Request:
         alarm = self._find(str(request["AlarmName"]))
-        state = State(
+        asked = State(
             request["StateValue"],
             request["StateReason"],
             request.get("StateReasonData", ""),
             self._clock.now(),
         )
-        if state.value != alarm.state.value:
-            self._change(alarm, state)
+        if asked.value != alarm.state.value:
+            self._change(alarm, asked)
         return {}
 
     def _enable(self, request: Request, *, enabled: bool) -> Request:
@@ -314,35 +319,42 @@ def _check(request: Request) -> None:
 
 
 def _insufficient(alarm: Alarm, now: datetime) -> State:
-    reason = f"Insufficient Data: {alarm.points} datapoints were unknown."
+    evaluated = alarm.rule.evaluated
+    noun = "datapoint was" if evaluated == 1 else "datapoints were"
+    reason = f"Insufficient Data: {evaluated} {noun} unknown."
     return State("INSUFFICIENT_DATA", reason, _reason_data(alarm, [], now), now)
 
 
-def _crossed(
-    alarm: Alarm, value: str, points: Sequence[tuple[datetime, float]], now: datetime
-) -> State:
+def _crossed(alarm: Alarm, value: str, evaluated: Sequence[Sample], now: datetime) -> State:
     threshold = float(alarm.settings["Threshold"])
-    listed = ", ".join(f"{v} ({at:%d/%m/%y %H:%M:%S})" for at, v in points)
+    told = [p for p in evaluated if alarm.breaches(p[1]) == (value == "ALARM")] or evaluated
+    listed = ", ".join(f"{v} ({at:%d/%m/%y %H:%M:%S})" for at, v in told)
     was = "was" if value == "ALARM" else "was not"
     reason = (
-        f"Threshold Crossed: {len(points)} out of the last {alarm.points} datapoints"
+        f"Threshold Crossed: {len(told)} out of the last {alarm.rule.evaluated} datapoints"
         f" [{listed}] {was} {_SAID[alarm.settings['ComparisonOperator']]}"
         f" the threshold ({threshold})."
     )
-    return State(value, reason, _reason_data(alarm, [v for _, v in points], now), now)
+    return State(value, reason, _reason_data(alarm, evaluated, now), now)
 
 
-def _reason_data(alarm: Alarm, values: Sequence[float], now: datetime) -> str:
+def _reason_data(alarm: Alarm, evaluated: Sequence[Sample], now: datetime) -> str:
+    start = {"startDate": _stamp(evaluated[0][0])} if evaluated else {}
     return json.dumps(
         {
             "version": "1.0",
-            "queryDate": now.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
+            "queryDate": _stamp(now),
+            **start,
             "statistic": alarm.statistic,
             "period": alarm.settings["Period"],
-            "recentDatapoints": list(values),
+            "recentDatapoints": [value for _, value in evaluated],
             "threshold": alarm.settings["Threshold"],
         }
     )
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
 
 
 def _detail(alarm: Alarm, before: State) -> dict[str, Any]:

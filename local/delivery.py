@@ -13,7 +13,7 @@ from local.targets import Event, Retry, dead_letter_attributes, input_of
 from local.timers import Timers
 
 log = logging.getLogger("local.events")
-_FINAL = frozenset(
+FINAL = frozenset(
     {
         "AccessDeniedException",
         "ResourceNotFoundException",
@@ -21,6 +21,7 @@ _FINAL = frozenset(
         "NO_RESOURCE",
     }
 )
+"""Refusals that no second try would change."""
 
 
 class InvokesFunctions(Protocol):
@@ -100,7 +101,7 @@ class Deliverer:
     def _failed(self, delivery: Delivery, error: AwsError, tries: int, age: float) -> None:
         policy = Retry.of(delivery.target)
         wait = policy.delay(tries)
-        if error.code in _FINAL:
+        if error.code in FINAL:
             self._bury(delivery, error, tries, "NonRetryable")
         elif tries > policy.attempts:
             self._bury(delivery, error, tries, "MaximumRetryAttempts")
@@ -118,7 +119,6 @@ class Deliverer:
         if queue is None:
             log.error("%s; no dead-letter queue, the event is gone", said)
             return
-        text = input_of(delivery.target, delivery.event, delivery.rule_arn, delivery.rule)
         attributes = dead_letter_attributes(
             rule_arn=delivery.rule_arn,
             target_arn=delivery.arn,
@@ -126,5 +126,10 @@ class Deliverer:
             tries=tries,
             exhausted=exhausted,
         )
-        log.warning("%s; sent to %s", said, queue)
-        self._queues.send(queue, text, attributes)
+        try:
+            text = input_of(delivery.target, delivery.event, delivery.rule_arn, delivery.rule)
+            self._queues.send(queue, text, attributes)
+        except Exception:  # in AWS too an event is gone when its dead-letter queue is
+            log.exception("%s; it could not be sent to %s, the event is gone", said, queue)
+        else:
+            log.warning("%s; sent to %s", said, queue)

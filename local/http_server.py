@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import socket
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from local.http_messages import HttpRequest, HttpResponse
 
 MAX_HEADERS = 200
 MAX_LINE = 65_536
+_SIZE = {10: re.compile(rb"[0-9]+"), 16: re.compile(rb"[0-9a-fA-F]+")}
 
 Answer = Callable[[HttpRequest], HttpResponse]
 log = logging.getLogger("local.http")
@@ -25,7 +27,23 @@ def _line(stream: BufferedReader) -> bytes:
     line = stream.readline(MAX_LINE + 1)
     if len(line) > MAX_LINE:
         raise MalformedRequestError(f"a header line is over {MAX_LINE} bytes")
+    if not line.endswith(b"\n"):
+        raise MalformedRequestError("the request ends before its end")
     return line.rstrip(b"\r\n")
+
+
+def _exactly(stream: BufferedReader, size: int) -> bytes:
+    """Never less: a client that died half-way must not be taken at half its word."""
+    read = stream.read(size)
+    if len(read) < size:
+        raise MalformedRequestError(f"the body ends after {len(read)} of {size} bytes")
+    return read
+
+
+def _size(text: bytes, base: int) -> int:
+    if not _SIZE[base].fullmatch(text):
+        raise MalformedRequestError(f"{text[:80]!r} is no size")
+    return int(text, base)
 
 
 def _headers(stream: BufferedReader) -> dict[str, str]:
@@ -43,9 +61,10 @@ def _headers(stream: BufferedReader) -> dict[str, str]:
 
 def _chunked(stream: BufferedReader) -> bytes:
     parts = []
-    while size := int(_line(stream).split(b";")[0] or b"0", 16):
-        parts.append(stream.read(size))
-        _line(stream)
+    while size := _size(_line(stream).split(b";")[0].strip(), 16):
+        parts.append(_exactly(stream, size))
+        if _line(stream):
+            raise MalformedRequestError(f"a chunk is longer than the {size} bytes it announced")
     while _line(stream):
         pass
     return b"".join(parts)
@@ -54,8 +73,8 @@ def _chunked(stream: BufferedReader) -> bytes:
 def _body(stream: BufferedReader, headers: Mapping[str, str]) -> bytes:
     if "chunked" in headers.get("transfer-encoding", "").lower():
         return _chunked(stream)
-    length = int(headers.get("content-length") or 0)
-    return stream.read(length) if length else b""
+    length = _size((headers.get("content-length") or "0").encode(), 10)
+    return _exactly(stream, length)
 
 
 class PortError(Exception):
@@ -141,6 +160,8 @@ class HttpServer:
 
 def _request(connection: socket.socket, stream: BufferedReader, client: str) -> HttpRequest | None:
     """The next request of a connection, read completely; nothing when the client is done."""
+    if not stream.peek(1):
+        return None
     line = _line(stream)
     if not line:
         return None

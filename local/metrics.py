@@ -1,8 +1,7 @@
-"""CloudWatch metrics: every sample kept as it came, for as long as memory allows."""
+"""CloudWatch metrics: every sample kept as it came, the newest hundred thousand of a series."""
 
 import math
-from bisect import bisect_left
-from collections import deque
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -17,6 +16,8 @@ Request = dict[str, Any]
 Key = tuple[str, str, frozenset[tuple[str, str]]]
 Sample = tuple[datetime, float]
 _MOST_SAMPLES = 100_000
+_SLACK = 10_000
+"""A full series is cut back once in so many samples, not with each."""
 _MOST_EXPANDED = 10_000
 
 
@@ -31,7 +32,7 @@ class Metrics:
         self._account = account
         self._clock = clock
         self._lock = Lock()
-        self._series: dict[Key, deque[Sample]] = {}
+        self._series: dict[Key, list[Sample]] = {}
         self._units: dict[Key, str] = {}
         self._actions: Mapping[str, Callable[[Request], Request]] = {
             "PutMetricData": self._put_data,
@@ -69,19 +70,19 @@ class Metrics:
     ) -> list[Sample]:
         """Samples of one series with start ≤ time < end, in order of time."""
         with self._lock:
-            series = list(self._series.get(_key(namespace, name, dimensions), ()))
-        first = bisect_left(series, start, key=lambda sample: sample[0])
-        last = bisect_left(series, end, key=lambda sample: sample[0])
-        return series[first:last]
+            series = self._series.get(_key(namespace, name, dimensions), [])
+            first = bisect_left(series, start, key=_time)
+            last = bisect_left(series, end, key=_time)
+            return series[first:last]
 
     def _add(self, key: Key, values: Iterable[float], unit: str, at: datetime | None) -> None:
         moment = (at or self._clock.now()).astimezone(UTC)
         with self._lock:
-            series = self._series.setdefault(key, deque(maxlen=_MOST_SAMPLES))
-            late = bool(series) and series[-1][0] > moment
-            series.extend((moment, value) for value in values)
-            if late:
-                self._series[key] = deque(sorted(series), maxlen=_MOST_SAMPLES)
+            series = self._series.setdefault(key, [])
+            for value in values:
+                insort(series, (moment, value), key=_time)
+            if len(series) > _MOST_SAMPLES + _SLACK:
+                del series[:-_MOST_SAMPLES]
             self._units[key] = unit
 
     def _put_data(self, request: Request) -> Request:
@@ -155,6 +156,10 @@ class Metrics:
         with self._lock:
             keys = list(self._series)
         return {"Metrics": [_told(key) for key in keys if _wanted(key, request, asked)]}
+
+
+def _time(sample: Sample) -> datetime:
+    return sample[0]
 
 
 def _wanted(key: Key, request: Request, asked: set[tuple[str, str | None]]) -> bool:

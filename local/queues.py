@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.cloud import Account
+from local.errors import AwsError
 
 
 @dataclass(frozen=True)
@@ -16,9 +19,16 @@ class Queues:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def send(self, queue_arn: str, body: str, attributes: Mapping[str, str]) -> None:
+        """Raises AwsError with SQS's own code, or 503 when SQS does not answer."""
         typed = {n: {"DataType": "String", "StringValue": v} for n, v in attributes.items() if v}
         sqs = self.account.client("sqs")
-        sqs.send_message(QueueUrl=self._url(queue_arn), MessageBody=body, MessageAttributes=typed)
+        try:
+            url = self._url(queue_arn)
+            sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=typed)
+        except ClientError as error:
+            raise _translated(error) from error
+        except BotoCoreError as error:
+            raise AwsError("ServiceUnavailable", f"SQS: {error}", 503) from error
 
     def _url(self, queue_arn: str) -> str:
         with self._lock:
@@ -29,3 +39,9 @@ class Queues:
             with self._lock:
                 self._urls[queue_arn] = known
         return known
+
+
+def _translated(error: ClientError) -> AwsError:
+    told = error.response["Error"]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    return AwsError(told["Code"], told.get("Message", ""), status)

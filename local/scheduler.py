@@ -1,6 +1,7 @@
 """EventBridge Scheduler: one-shot, rate and cron schedules in groups."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from uuid import uuid4
 from local import expressions
 from local.clock import Clock
 from local.cloud import Account
-from local.delivery import InvokesFunctions
+from local.delivery import FINAL, InvokesFunctions
 from local.errors import AwsError
 from local.seams import SendsMessages
 from local.timers import Timers
@@ -20,6 +21,7 @@ Request = dict[str, Any]
 _DEFAULT = "default"
 _RETRIES = 3
 _RETRY_AFTER = 2.0
+log = logging.getLogger("local.scheduler")
 _KEPT = (
     "ScheduleExpression",
     "ScheduleExpressionTimezone",
@@ -52,6 +54,15 @@ class Schedule:
     created: datetime
     modified: datetime
     generation: str
+
+    @property
+    def once(self) -> bool:
+        return expressions.at(self.settings["ScheduleExpression"]) is not None
+
+    @property
+    def retries(self) -> int:
+        policy = self.settings["Target"].get("RetryPolicy", {})
+        return int(policy.get("MaximumRetryAttempts", _RETRIES))
 
     def described(self) -> Request:
         return {
@@ -175,31 +186,42 @@ class Scheduler:
         once = expressions.at(expression, zone)
         return once if once is not None else expressions.next_cron(expression, now, zone)
 
-    def _fire(self, schedule: Schedule, due: datetime, tries: int = 0) -> None:
+    def _fire(self, schedule: Schedule, due: datetime) -> None:
+        """One occurrence; the next one is armed whatever comes of this one."""
+        if not self._is_current(schedule):
+            return
+        try:
+            if schedule.state == "ENABLED":
+                self._attempt(schedule, due, tries=0)
+        finally:
+            if not schedule.once:
+                self._arm(schedule, self._clock.now())
+
+    def _is_current(self, schedule: Schedule) -> bool:
         with self._lock:
             current = self._groups.get(schedule.group, {}).get(schedule.name)
-        if current is None or current.generation != schedule.generation:
-            return
-        if schedule.state == "ENABLED":
-            try:
-                self._deliver(schedule, due)
-            except AwsError as error:
-                if tries < schedule.settings["Target"].get("RetryPolicy", {}).get(
-                    "MaximumRetryAttempts", _RETRIES
-                ):
-                    self._timers.after(
-                        self._clock.scaled(_RETRY_AFTER),
-                        lambda: self._fire(schedule, due, tries + 1),
-                    )
-                    return
-                self._bury(schedule, error)
-        self._after(schedule)
+        return current is not None and current.generation == schedule.generation
 
-    def _after(self, schedule: Schedule) -> None:
-        once = expressions.at(schedule.settings["ScheduleExpression"]) is not None
-        if not once:
-            self._arm(schedule, self._clock.now())
-        elif schedule.settings.get("ActionAfterCompletion") == "DELETE":
+    def _attempt(self, schedule: Schedule, due: datetime, *, tries: int) -> None:
+        try:
+            self._deliver(schedule, due)
+        except Exception as error:  # noqa: BLE001  # a fault of ours is retried like AWS's 5xx
+            refusal = _refusal(error)
+            if refusal.code not in FINAL and tries < schedule.retries:
+                self._timers.after(
+                    self._clock.scaled(_RETRY_AFTER),
+                    lambda: self._try_again(schedule, due, tries=tries + 1),
+                )
+                return
+            self._bury(schedule, refusal)
+        self._complete(schedule)
+
+    def _try_again(self, schedule: Schedule, due: datetime, *, tries: int) -> None:
+        if self._is_current(schedule):
+            self._attempt(schedule, due, tries=tries)
+
+    def _complete(self, schedule: Schedule) -> None:
+        if schedule.once and schedule.settings.get("ActionAfterCompletion") == "DELETE":
             with self._lock:
                 self._groups.get(schedule.group, {}).pop(schedule.name, None)
 
@@ -215,7 +237,7 @@ class Scheduler:
             case "events":
                 self._put_event(target, arn, text)
             case service:
-                raise AwsError("ValidationException", f"target service {service} is not emulated")
+                raise AwsError("NO_RESOURCE", f"target service {service} is not emulated")
 
     def _put_event(self, target: Mapping[str, Any], arn: str, text: str) -> None:
         parameters = target["EventBridgeParameters"]
@@ -238,13 +260,21 @@ class Scheduler:
 
     def _bury(self, schedule: Schedule, error: AwsError) -> None:
         queue = schedule.settings["Target"].get("DeadLetterConfig", {}).get("Arn")
-        if queue is not None:
-            attributes = {
-                "ERROR_CODE": error.code,
-                "ERROR_MESSAGE": error.message,
-                "SCHEDULE_ARN": schedule.arn,
-            }
+        said = f"schedule {schedule.name}: {error.code}: {error.message}"
+        if queue is None:
+            log.error("%s; no dead-letter queue, the occurrence is gone", said)
+            return
+        attributes = {
+            "ERROR_CODE": error.code,
+            "ERROR_MESSAGE": error.message,
+            "SCHEDULE_ARN": schedule.arn,
+        }
+        try:
             self._queues.send(queue, json.dumps(schedule.settings["Target"]), attributes)
+        except Exception:  # in AWS too it is gone when its dead-letter queue is
+            log.exception("%s; it could not be sent to %s, the occurrence is gone", said, queue)
+        else:
+            log.warning("%s; sent to %s", said, queue)
 
     def _delete(self, request: Request) -> Request:
         schedule = self._find(request)
@@ -335,6 +365,13 @@ class Scheduler:
         kept = self._tags.get(request["ResourceArn"], [])
         self._tags[request["ResourceArn"]] = [t for t in kept if t["Key"] not in request["TagKeys"]]
         return {}
+
+
+def _refusal(error: Exception) -> AwsError:
+    if isinstance(error, AwsError):
+        return error
+    log.error("a delivery broke", exc_info=error)
+    return AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500)
 
 
 def _filled(text: str, schedule: Schedule, due: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from threading import Condition, Thread
 
 from local.clock import Clock
 from local.errors import AwsError
-from local.lambdas.runtime_api import Outcome
+from local.lambdas.runtime_api import Outcome, failure
 
 RETRY_DELAYS = (60.0, 120.0)
 FIRST_THROTTLE_DELAY = 1.0
@@ -18,6 +19,7 @@ LAST_THROTTLE_DELAY = 300.0
 IDLE_SECONDS = 20.0
 DEFAULT_ATTEMPTS = 2
 DEFAULT_AGE = 21_600
+log = logging.getLogger("local.lambdas")
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,29 @@ class AsyncQueue:
             if self._stopped:
                 return
             heapq.heappush(self._due, (time.monotonic() + delay, next(self._order), event))
-            if len(self._due) > self._waiting and self._threads < max(1, self._workers()):
-                self._threads += 1
-                Thread(target=self._work, name="lambda-async", daemon=True).start()
+            self._hire()
             self._changed.notify()
 
+    def _hire(self) -> None:
+        """One more worker (under the lock), if there are events for it and it is allowed."""
+        if len(self._due) > self._waiting and self._threads < self._most():
+            self._threads += 1
+            Thread(target=self._work, name="lambda-async", daemon=True).start()
+
+    def _most(self) -> int:
+        try:
+            return max(1, self._workers())
+        except AwsError:  # the function is gone: one worker finds that out and drops its events
+            return 1
+
     def _work(self) -> None:
-        while (event := self._take()) is not None:
-            self._try(event)
+        try:
+            while (event := self._take()) is not None:
+                self._try(event)
+        finally:
+            with self._changed:
+                self._threads -= 1
+                self._hire()  # for an event that came while this worker was leaving
 
     def _take(self) -> QueuedEvent | None:
         """The next due event; nothing when there was none for a while."""
@@ -114,17 +131,32 @@ class AsyncQueue:
                 self._waiting += 1
                 self._changed.wait(self._due[0][0] - now if self._due else IDLE_SECONDS)
                 self._waiting -= 1
-            self._threads -= 1
             return None
 
     def _try(self, event: QueuedEvent) -> None:
         """One attempt; an event of a function that is gone is dropped with it."""
         try:
+            self._attempt(event)
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                log.exception("event %s is lost", event.request_id)
+        except Exception:  # one event's trouble must not stop the queue
+            log.exception("event %s is lost", event.request_id)
+
+    def _attempt(self, event: QueuedEvent) -> None:
+        try:
             outcome = self._run(event)
         except AwsError as error:
-            if error.code == "TooManyRequestsException":
-                self._throttled(event, error)
+            if error.code != "TooManyRequestsException":
+                raise
+            self._throttled(event, error)
             return
+        except Exception as error:  # the service's own fault, which Lambda retries too
+            log.exception("an attempt at event %s broke", event.request_id)
+            outcome = failure("ServiceException", f"{type(error).__name__}: {error}")
+        self._settle(event, outcome)
+
+    def _settle(self, event: QueuedEvent, outcome: Outcome) -> None:
         tried = replace(event, attempts=event.attempts + 1)
         if not outcome.error:
             self._finished(Finished(tried, outcome, "Success"))

@@ -143,17 +143,20 @@ class Registry:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": deployed.reserved}
         return answer
 
-    def delete(self, request: Request) -> None:
+    def delete(self, request: Request) -> list[Function]:
+        """Remove a function, or one version of it; the versions that are gone."""
         deployed, qualifier = self.find(str(request["FunctionName"]))
         qualifier = request.get("Qualifier") or qualifier
         with self._lock:
             if qualifier and qualifier != LATEST:
                 gone = [deployed.versions.pop(qualifier)] if qualifier in deployed.versions else []
+                deployed.event_invoke.pop(qualifier, None)
             else:
                 gone = [deployed.latest, *deployed.versions.values()]
                 self._functions.pop(deployed.latest.name, None)
         for function in gone:
             self._runner.remove(function)
+        return gone
 
     def _publish(self, request: Request) -> Request:
         with self._lock:

@@ -119,12 +119,12 @@ class Lambdas:
         return self._registry.find(function.name)[0].reserved is None
 
     def _delete(self, request: Request) -> None:
-        self._registry.delete(request)
-        arn = self._registry.arn(str(request["FunctionName"]))
+        gone = self._registry.delete(request)
         with self._lock:
-            ended = [queue for name, queue in self._queues.items() if name.startswith(f"{arn}:")]
+            ended = [self._queues.pop(function.qualified_arn, None) for function in gone]
         for queue in ended:
-            queue.stop()
+            if queue is not None:
+                queue.stop()
 
     def _invoke(self, request: Request) -> Request:
         target = self._registry.version(request)

@@ -1,37 +1,32 @@
 """Endpoints: a fleet in service, replaced whole by an update, steered by weights in place."""
 
+import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from threading import RLock
-from typing import Any
 
-from local.sagemaker.fleet import Fleet, FleetError, Variant
+from local.errors import AwsError
+from local.sagemaker.endpoint import IN_PROGRESS, SERVING, Endpoint, pending
+from local.sagemaker.fleet import Fleet, FleetError
+from local.sagemaker.instance import Instance
+from local.sagemaker.listing import Listing
 from local.sagemaker.models import Models
-from local.sagemaker.parts import Operations, Parts, Request, invalid, milliseconds, page
+from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
+from local.sagemaker.variant import Variant
 from local.timers import Timers
 
 log = logging.getLogger("local.sagemaker")
 _PROVISIONING = 60.0
 _SHIFTING = 1.0
 _MENDING = 1.0
-_SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 _EVENT = "SageMaker Endpoint State Change"
-
-
-@dataclass
-class Endpoint:
-    """One endpoint, under its lock."""
-
-    name: str
-    told: dict[str, Any]
-    fleet: Fleet | None = None
-    lock: RLock = field(default_factory=RLock)
-
-    @property
-    def status(self) -> str:
-        return str(self.told["EndpointStatus"])
+_LISTING = Listing(
+    "EndpointName",
+    ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"),
+    status_key="EndpointStatus",
+    newest_first=True,
+)
 
 
 class Endpoints:
@@ -42,10 +37,11 @@ class Endpoints:
         self._models = models
         self._lock = RLock()
         self._endpoints: dict[str, Endpoint] = {}
+        self._fleets: set[Fleet] = set()
         self._timers = Timers("endpoints")
         self.operations: Operations = {
             "CreateEndpoint": self._create,
-            "DescribeEndpoint": lambda r: self._described(self.find(r["EndpointName"])),
+            "DescribeEndpoint": lambda r: self.find(r["EndpointName"]).described(),
             "ListEndpoints": self._list,
             "UpdateEndpoint": self._update,
             "UpdateEndpointWeightsAndCapacities": self._shift,
@@ -57,41 +53,49 @@ class Endpoints:
         self._timers.after(_MENDING, self._mend)
 
     def stop(self) -> None:
+        """No endpoint's process is left when this returns, also of fleets that come or go."""
         self._timers.stop()
         with self._lock:
-            endpoints = list(self._endpoints.values())
-        for endpoint in endpoints:
-            if endpoint.fleet is not None:
-                endpoint.fleet.kill()
+            fleets = list(self._fleets)
+        for fleet in fleets:
+            fleet.kill()
 
     def find(self, name: str) -> Endpoint:
         """Raises SageMaker's error when there is none."""
         with self._lock:
             endpoint = self._endpoints.get(name)
         if endpoint is None:
-            arn = self._parts.account.arn("sagemaker", f"endpoint/{name.lower()}")
-            raise invalid(f'Could not find endpoint "{arn}".')
+            raise invalid(f'Could not find endpoint "{self._arn(name)}".')
         return endpoint
 
     @contextmanager
-    def entered(self, name: str, target: str | None) -> Iterator[Variant]:
-        """A variant that stays for as long as it is being asked; raises SageMaker's errors."""
-        endpoint = self.find(name)
+    def entered(self, name: str, target: str | None) -> Iterator[tuple[Variant, Instance | None]]:
+        """A variant and who answers for it, who stays meanwhile; raises the runtime's errors."""
+        with self._lock:
+            endpoint = self._endpoints.get(name)
+        account = self._parts.account.id
+        unknown = AwsError("ValidationError", f"Endpoint {name} of account {account} not found.")
+        if endpoint is None:
+            raise unknown
         with ExitStack() as stay:
             with endpoint.lock:
                 fleet = endpoint.fleet
-                if fleet is None or endpoint.status not in _SERVING:
-                    account = self._parts.account.id
-                    raise invalid(f"Endpoint {name} of account {account} not found.")
+                if fleet is None or endpoint.status not in SERVING:
+                    raise unknown
                 variant = fleet.choose(target)
                 if variant is None:
-                    raise invalid(f"Variant {target} not found for endpoint {name}.")
-                stay.enter_context(fleet.answering())
-            yield variant
+                    message = f"Variant {target} not found for endpoint {name}."
+                    raise AwsError("ValidationError", message)
+                instance = stay.enter_context(fleet.answering(variant))
+            yield variant, instance
+
+    def _arn(self, name: str) -> str:
+        return self._parts.account.arn("sagemaker", f"endpoint/{name.lower()}")
 
     def _create(self, request: Request) -> Request:
+        refuse(request, "DeploymentConfig")
         name, config = request["EndpointName"], request["EndpointConfigName"]
-        arn = self._parts.account.arn("sagemaker", f"endpoint/{name.lower()}")
+        arn = self._arn(name)
         fleet = self._fleet(name, config)
         now = self._parts.now()
         told = {
@@ -107,104 +111,121 @@ class Endpoints:
             if name in self._endpoints:
                 raise invalid(f'Cannot create already existing endpoint "{arn}".')
             self._endpoints[name] = endpoint
-        self._tell(endpoint)
-        self._parts.pool.submit(self._guarded, endpoint, fleet, first=True)
+        self._parts.tags.put(arn, request.get("Tags", []))
+        self._enter(endpoint, "Creating")
+        self._parts.pool.submit(self._bring, endpoint, fleet, first=True)
         return {"EndpointArn": arn}
 
     def _update(self, request: Request) -> Request:
+        refuse(request, "DeploymentConfig", "ExcludeRetainedVariantProperties")
         endpoint = self.find(request["EndpointName"])
         fleet = self._fleet(endpoint.name, request["EndpointConfigName"])
         with endpoint.lock:
             self._unless_in_progress(endpoint)
             if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
                 _retain(endpoint.fleet, fleet)
-            endpoint.told |= {
-                "EndpointStatus": "Updating",
-                "LastModifiedTime": self._parts.now(),
-                "PendingDeploymentSummary": _pending(fleet, self._parts),
-            }
-        self._tell(endpoint)
-        self._parts.pool.submit(self._guarded, endpoint, fleet, first=False)
+            summary = pending(fleet) | {"StartTime": self._parts.now()}
+            self._enter(endpoint, "Updating", PendingDeploymentSummary=summary)
+        self._parts.pool.submit(self._bring, endpoint, fleet, first=False)
         return {"EndpointArn": endpoint.told["EndpointArn"]}
 
-    def _guarded(self, endpoint: Endpoint, fleet: Fleet, *, first: bool) -> None:
+    def _bring(self, endpoint: Endpoint, fleet: Fleet, *, first: bool) -> None:
         """Bring a fleet into service; a failure of ours must not leave the endpoint hanging."""
+        with self._lock:
+            self._fleets.add(fleet)
         try:
             self._parts.provision(_PROVISIONING)
             fleet.start()
-        except FleetError as error:
-            self._settle(endpoint, "Failed" if first else "InService", failure=str(error))
         except Exception as error:  # whatever breaks here would be AWS's own fault
-            log.exception("endpoint %s", endpoint.name)
-            fleet.kill()
-            self._settle(endpoint, "Failed" if first else "InService", failure=repr(error))
+            if not isinstance(error, FleetError):
+                log.exception("endpoint %s", endpoint.name)
+            self._end(fleet.kill, fleet)
+            self._settle(endpoint, "Failed" if first else "InService", failure=_said(error))
         else:
             with endpoint.lock:
                 before, endpoint.fleet = endpoint.fleet, fleet
                 endpoint.told |= {"EndpointConfigName": fleet.config}
-            self._settle(endpoint, "InService")
+                self._settle(endpoint, "InService")
             if before is not None:
-                before.retire()
+                self._end(before.retire, before)
+
+    def _shift(self, request: Request) -> Request:
+        endpoint = self.find(request["EndpointName"])
+        asked = {d["VariantName"]: d for d in request["DesiredWeightsAndCapacities"]}
+        for each in asked.values():
+            refuse(each, "ServerlessUpdateConfig")
+        with endpoint.lock:
+            self._unless_in_progress(endpoint)
+            fleet = endpoint.fleet
+            assert fleet is not None  # an endpoint in service has one
+            desired = _desired(fleet, asked)
+            for name, variant in fleet.variants.items():
+                variant.desired = desired[name]
+            self._enter(endpoint, "Updating")
+        self._parts.pool.submit(self._reach, endpoint, fleet)
+        return {"EndpointArn": endpoint.told["EndpointArn"]}
+
+    def _reach(self, endpoint: Endpoint, fleet: Fleet) -> None:
+        """Bring weights and counts to what is desired, or back to what they were."""
+        failure: str | None = None
+        try:
+            self._parts.provision(_SHIFTING)
+            fleet.resize()
+        except Exception as error:  # whatever breaks here would be AWS's own fault
+            log.exception("endpoint %s", endpoint.name)
+            failure = _said(error)
+        with endpoint.lock:
+            for variant in fleet.variants.values():
+                if failure is not None:
+                    variant.desired = None
+                variant.arrive()
+            self._settle(endpoint, "InService", failure=failure)
+
+    def _delete(self, request: Request) -> Request:
+        endpoint = self.find(request["EndpointName"])
+        with endpoint.lock:
+            if endpoint.status in IN_PROGRESS:
+                raise invalid(
+                    f'Cannot update in-progress endpoint "{endpoint.told["EndpointArn"]}".'
+                )
+            self._enter(endpoint, "Deleting")
+        self._parts.pool.submit(self._remove, endpoint)
+        return {}
+
+    def _remove(self, endpoint: Endpoint) -> None:
+        try:
+            if endpoint.fleet is not None:
+                self._end(endpoint.fleet.retire, endpoint.fleet)
+            with contextlib.suppress(OSError):
+                (self._parts.state / "endpoints" / endpoint.name).rmdir()
+        finally:
+            with self._lock:
+                self._endpoints.pop(endpoint.name, None)
+
+    def _end(self, how: Callable[[], None], fleet: Fleet) -> None:
+        how()
+        with self._lock:
+            self._fleets.discard(fleet)
+
+    def _enter(self, endpoint: Endpoint, status: str, **also: object) -> None:
+        """A status and the event of it, in the same order for everybody."""
+        with endpoint.lock:
+            now = self._parts.now()
+            endpoint.told |= {"EndpointStatus": status, "LastModifiedTime": now, **also}
+            self._parts.tell(
+                _EVENT, endpoint.told["EndpointArn"], endpoint.event(self._parts.tags.of)
+            )
 
     def _settle(self, endpoint: Endpoint, status: str, *, failure: str | None = None) -> None:
         with endpoint.lock:
             endpoint.told.pop("PendingDeploymentSummary", None)
             endpoint.told.pop("FailureReason", None)
-            endpoint.told |= {"EndpointStatus": status, "LastModifiedTime": self._parts.now()}
-            if failure is not None:
-                endpoint.told["FailureReason"] = failure
-        self._tell(endpoint)
-
-    def _shift(self, request: Request) -> Request:
-        endpoint = self.find(request["EndpointName"])
-        with endpoint.lock:
-            self._unless_in_progress(endpoint)
-            fleet = endpoint.fleet
-            asked = {d["VariantName"]: d for d in request["DesiredWeightsAndCapacities"]}
-            if fleet is None or not set(asked) <= set(fleet.variants):
-                unknown = sorted(set(asked) - set(fleet.variants if fleet else ()))
-                raise invalid(f"The variant name(s) {unknown} are not present within endpoint.")
-            weights = {n: v.weight for n, v in fleet.variants.items()}
-            weights |= {n: d["DesiredWeight"] for n, d in asked.items() if "DesiredWeight" in d}
-            if not any(weights.values()):
-                raise invalid("The sum of the variant weights must be greater than zero.")
-            endpoint.told |= {"EndpointStatus": "Updating", "LastModifiedTime": self._parts.now()}
-        self._tell(endpoint)
-        self._parts.pool.submit(self._reweigh, endpoint, fleet, weights, asked)
-        return {"EndpointArn": endpoint.told["EndpointArn"]}
-
-    def _reweigh(
-        self,
-        endpoint: Endpoint,
-        fleet: Fleet,
-        weights: Mapping[str, float],
-        asked: Mapping[str, Request],
-    ) -> None:
-        self._parts.provision(_SHIFTING)
-        with endpoint.lock:
-            for name, variant in fleet.variants.items():
-                variant.weight = weights[name]
-                variant.count = asked.get(name, {}).get("DesiredInstanceCount", variant.count)
-        self._settle(endpoint, "InService")
-
-    def _delete(self, request: Request) -> Request:
-        endpoint = self.find(request["EndpointName"])
-        with endpoint.lock:
-            if endpoint.status in {"Creating", "Updating"}:
-                raise invalid(
-                    f'Cannot update in-progress endpoint "{endpoint.told["EndpointArn"]}".'
-                )
-            endpoint.told["EndpointStatus"] = "Deleting"
-        with self._lock:
-            self._endpoints.pop(endpoint.name, None)
-        self._tell(endpoint)
-        if endpoint.fleet is not None:
-            self._parts.pool.submit(endpoint.fleet.retire)
-        return {}
+            also = {} if failure is None else {"FailureReason": failure}
+            self._enter(endpoint, status, **also)
 
     def _unless_in_progress(self, endpoint: Endpoint) -> None:
         if endpoint.status != "InService":
-            verb = "update in-progress" if endpoint.status in {"Creating", "Updating"} else "update"
+            verb = "update in-progress" if endpoint.status in IN_PROGRESS else "update"
             raise invalid(f'Cannot {verb} endpoint "{endpoint.told["EndpointArn"]}".')
 
     def _fleet(self, endpoint: str, config: str) -> Fleet:
@@ -220,60 +241,38 @@ class Endpoints:
         ]
         return Fleet(self._parts, endpoint, config, variants)
 
-    def _described(self, endpoint: Endpoint) -> Request:
-        with endpoint.lock:
-            told = dict(endpoint.told)
-            if endpoint.fleet is not None:
-                told["ProductionVariants"] = [
-                    v.described() for v in endpoint.fleet.variants.values()
-                ]
-        return told
-
     def _list(self, request: Request) -> Request:
         with self._lock:
-            told = [self._described(e) for e in self._endpoints.values()]
-        part, status = request.get("NameContains", ""), request.get("StatusEquals")
-        keys = (
-            "EndpointName",
-            "EndpointArn",
-            "CreationTime",
-            "LastModifiedTime",
-            "EndpointStatus",
-        )
-        found = [
-            {key: t[key] for key in keys}
-            for t in told
-            if part in t["EndpointName"] and status in {None, t["EndpointStatus"]}
-        ]
-        shown, token = page(request, found)
-        return {"Endpoints": shown, **token}
+            endpoints = list(self._endpoints.values())
+        found, token = _LISTING.page(request, [endpoint.described() for endpoint in endpoints])
+        return {"Endpoints": found, **token}
 
     def _mend(self) -> None:
         """Containers that died are started again, as SageMaker does."""
         with self._lock:
-            endpoints = list(self._endpoints.values())
-        for endpoint in endpoints:
-            if endpoint.fleet is not None and endpoint.status == "InService":
-                self._parts.pool.submit(endpoint.fleet.mend)
+            fleets = [e.fleet for e in self._endpoints.values() if e.fleet is not None]
+        for fleet in fleets:
+            self._parts.pool.submit(fleet.mend)
         self._timers.after(_MENDING, self._mend)
 
-    def _tell(self, endpoint: Endpoint) -> None:
-        told = self._described(endpoint)
-        detail = {
-            key: told[key] for key in ("EndpointName", "EndpointArn", "EndpointConfigName")
-        } | {
-            "ProductionVariants": [
-                {k: v for k, v in variant.items() if k != "DeployedImages"}
-                for variant in told.get("ProductionVariants", [])
-            ],
-            "EndpointStatus": _upper_snake(told["EndpointStatus"]),
-            "CreationTime": float(milliseconds(told["CreationTime"])),
-            "LastModifiedTime": float(milliseconds(told["LastModifiedTime"])),
-            "Tags": {},
-        }
-        if "FailureReason" in told:
-            detail["FailureReason"] = told["FailureReason"]
-        self._parts.tell(_EVENT, told["EndpointArn"], detail)
+
+def _desired(fleet: Fleet, asked: Mapping[str, Request]) -> dict[str, tuple[float, int]]:
+    """Weight and count of every variant; raises SageMaker's errors."""
+    unknown = sorted(set(asked) - set(fleet.variants))
+    if unknown:
+        raise invalid(f"The variant name(s) {unknown} are not present within endpoint.")
+    desired = {
+        name: (
+            asked.get(name, {}).get("DesiredWeight", variant.weight),
+            asked.get(name, {}).get("DesiredInstanceCount", variant.count),
+        )
+        for name, variant in fleet.variants.items()
+    }
+    if not any(weight for weight, _ in desired.values()):
+        raise invalid("The sum of the variant weights must be greater than zero.")
+    if not all(count for _, count in desired.values()):
+        raise invalid("DesiredInstanceCount must be at least 1.")
+    return desired
 
 
 def _retain(before: Fleet, after: Fleet) -> None:
@@ -283,16 +282,5 @@ def _retain(before: Fleet, after: Fleet) -> None:
             variant.count = before.variants[name].count
 
 
-def _pending(fleet: Fleet, parts: Parts) -> Request:
-    return {
-        "EndpointConfigName": fleet.config,
-        "StartTime": parts.now(),
-        "ProductionVariants": [
-            {"VariantName": v.name, "DesiredWeight": v.weight, "DesiredInstanceCount": v.count}
-            for v in fleet.variants.values()
-        ],
-    }
-
-
-def _upper_snake(status: str) -> str:
-    return "".join(f"_{c}" if c.isupper() else c for c in status).strip("_").upper()
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, FleetError) else repr(error)

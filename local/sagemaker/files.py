@@ -1,11 +1,15 @@
 """Between S3 and a container's folders."""
 
 import json
+import logging
 import tarfile
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
+
+log = logging.getLogger("local.sagemaker")
 
 
 class FilesError(RuntimeError):
@@ -33,10 +37,14 @@ class S3Files:
 
     def send(self, folder: Path, uri: str) -> None:
         """Every file under `folder` to below `uri`."""
-        bucket, prefix = _split(uri)
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            key = "/".join([prefix.rstrip("/"), path.relative_to(folder).as_posix()])
-            self.s3.upload_file(str(path), bucket, key.lstrip("/"))
+            self.send_file(path, folder, uri)
+
+    def send_file(self, path: Path, folder: Path, uri: str) -> None:
+        """One file under `folder` to its place below `uri`."""
+        bucket, prefix = _split(uri)
+        key = "/".join([prefix.rstrip("/"), path.relative_to(folder).as_posix()])
+        self.s3.upload_file(str(path), bucket, key.lstrip("/"))
 
     def send_archive(self, folder: Path, uri: str) -> None:
         """The content of `folder` as one .tar.gz object."""
@@ -84,6 +92,45 @@ class S3Files:
             raise FilesError(f"ClientError: manifest {uri!r} cannot be read: {error}") from error
         where, folder = _split(prefix)
         return [(where, f"{folder}{name}", str(name)) for name in listed[1:]]
+
+
+@dataclass
+class Mirror:
+    """The files of a folder below a URI: sent when they are new and again when they change."""
+
+    files: S3Files
+    folder: Path
+    uri: str
+    pause: float
+    """Seconds between two looks of `keep_up`."""
+    _sent: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _next: float = 0.0
+
+    def send(self) -> None:
+        for path in sorted(self.folder.rglob("*")):
+            try:
+                self._send_changed(path)
+            except FileNotFoundError:
+                continue  # it had another name, or was removed, before it could be read
+
+    def keep_up(self) -> None:
+        """Send what changed if it is time to; trouble can wait for the next look."""
+        if time.monotonic() < self._next:
+            return
+        try:
+            self.send()
+        except Exception:  # the last `send`, whose errors count, is still to come
+            log.warning("%s cannot be kept up with", self.uri, exc_info=True)
+        self._next = time.monotonic() + self.pause
+
+    def _send_changed(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        seen = path.stat()
+        mark = (seen.st_mtime_ns, seen.st_size)
+        if self._sent.get(path) != mark:
+            self.files.send_file(path, self.folder, self.uri)
+            self._sent[path] = mark
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -1,13 +1,12 @@
 """The machines of one endpoint configuration: every variant's processes, and the way in."""
 
-import itertools
+import logging
 import random
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from threading import Condition
-from typing import Any
+from threading import Condition, Lock
 from uuid import uuid4
 
 from local.images import ImageError
@@ -15,9 +14,9 @@ from local.sagemaker.container import Container
 from local.sagemaker.files import FilesError, S3Files
 from local.sagemaker.instance import Instance
 from local.sagemaker.parts import Parts
+from local.sagemaker.variant import Variant
 
-_MOST_PROCESSES = 2
-"""Processes per variant, however many instances are asked for: this is one machine."""
+log = logging.getLogger("local.sagemaker")
 _STARTUP = 240.0
 _DRAIN = 60.0
 
@@ -26,63 +25,35 @@ class FleetError(RuntimeError):
     """The fleet could not be brought into service; the message is a FailureReason."""
 
 
-@dataclass
-class Variant:
-    """One variant of a fleet."""
-
-    name: str
-    settings: Mapping[str, Any]
-    container: Mapping[str, Any]
-    weight: float
-    count: int
-    instances: list[Instance] = field(default_factory=list)
-    turn: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
-
-    def pick(self) -> Instance | None:
-        """The next living instance, in turn."""
-        living = [instance for instance in self.instances if instance.alive]
-        return living[self.turn() % len(living)] if living else None
-
-    def described(self) -> dict[str, Any]:
-        return {
-            "VariantName": self.name,
-            "DeployedImages": [
-                {
-                    "SpecifiedImage": self.container["Image"],
-                    "ResolvedImage": self.container["Image"],
-                }
-            ],
-            "CurrentWeight": self.weight,
-            "DesiredWeight": self.weight,
-            "CurrentInstanceCount": self.count,
-            "DesiredInstanceCount": self.count,
-        }
-
-
 class Fleet:
-    """Starts whole or not at all; ends when nobody is being answered any more."""
+    """Starts whole or not at all; ends when nobody is being answered any more.
+
+    One lock guards who belongs to it; once `retired` it starts no process any more. A process
+    gets traffic when it is healthy, never before.
+    """
 
     def __init__(self, parts: Parts, endpoint: str, config: str, variants: list[Variant]) -> None:
         self.config = config
         self.variants = {variant.name: variant for variant in variants}
+        self.retired = False
         self._parts = parts
         self._endpoint = endpoint
         self._files = S3Files(parts.account.client("s3"))
-        self._busy = 0
-        self._idle = Condition()
+        self._changed = Condition()
+        self._busy: Counter[Instance | None] = Counter()
+        self._living: list[Instance] = []
+        self._changing = Lock()
 
     def start(self) -> None:
         """Every variant's processes, healthy; raises FleetError and leaves nothing behind."""
         try:
-            for variant in self.variants.values():
-                variant.instances = [
-                    self._instance(variant) for _ in range(min(variant.count, _MOST_PROCESSES))
-                ]
-            for variant in self.variants.values():
-                self._await(variant)
-        except (FilesError, ImageError) as error:
-            self.kill()
-            raise FleetError(str(error)) from error
+            launched = [
+                (variant, self._launch(variant))
+                for variant in self.variants.values()
+                for _ in range(variant.processes)
+            ]
+            for variant, instance in launched:
+                self._add(variant, self._healthy(variant, instance))
         except FleetError:
             self.kill()
             raise
@@ -97,67 +68,137 @@ class Fleet:
         return random.choices(list(self.variants.values()), weights)[0]
 
     @contextmanager
-    def answering(self) -> Iterator[None]:
-        """While somebody is being answered the fleet is not taken away."""
-        with self._idle:
-            self._busy += 1
+    def answering(self, variant: Variant) -> Iterator[Instance | None]:
+        """Who is to answer: neither it nor the fleet is taken away meanwhile."""
+        with self._changed:
+            instance = variant.pick()
+            self._busy[instance] += 1
         try:
-            yield
+            yield instance
         finally:
-            with self._idle:
-                self._busy -= 1
-                self._idle.notify_all()
+            with self._changed:
+                self._busy[instance] -= 1
+                self._busy += Counter()  # forgets who has nobody left to answer
+                self._changed.notify_all()
 
     def retire(self) -> None:
         """Wait for the last answers, then stop every process."""
-        with self._idle:
-            self._idle.wait_for(lambda: self._busy == 0, _DRAIN)
-        for variant in self.variants.values():
-            for instance in variant.instances:
-                instance.stop()
+        with self._changed:
+            self.retired = True
+            self._changed.wait_for(lambda: not self._busy, _DRAIN)
+            living = list(self._living)
+        for instance in living:
+            self._take_away(instance, instance.stop)
 
     def kill(self) -> None:
-        for variant in self.variants.values():
-            for instance in variant.instances:
-                instance.kill()
+        with self._changed:
+            self.retired = True
+            living = list(self._living)
+        for instance in living:
+            self._take_away(instance, instance.kill)
 
     def mend(self) -> None:
-        """Replace processes that died by themselves."""
-        for variant in self.variants.values():
-            for i, instance in enumerate(variant.instances):
-                if not instance.alive:
-                    variant.instances[i] = self._instance(variant)
+        """Replace processes that died by themselves; nothing while it is being changed already."""
+        if not self._changing.acquire(blocking=False):
+            return
+        try:
+            for variant in self.variants.values():
+                for dead in [each for each in variant.instances if not each.alive]:
+                    self._replace(variant, dead)
+        except FleetError as error:  # tried again at the next look
+            log.warning("endpoint %s: %s", self._endpoint, error)
+        finally:
+            self._changing.release()
 
-    def _await(self, variant: Variant) -> None:
-        asked = variant.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP)
-        for instance in variant.instances:
-            trouble = instance.wait_until_healthy(asked)
-            if trouble is not None:
-                raise FleetError(
-                    f"The primary container for production variant {variant.name} did not pass"
-                    f" the ping health check: {trouble}. Please check CloudWatch logs for this"
-                    " endpoint."
-                )
+    def resize(self) -> None:
+        """Bring each variant to the number of processes it is to have; raises FleetError."""
+        with self._changing:
+            for variant in self.variants.values():
+                while len(variant.instances) < variant.processes:
+                    self._add(variant, self._healthy(variant, self._launch(variant)))
+                self._shrink(variant, variant.processes)
 
-    def _instance(self, variant: Variant) -> Instance:
+    def _shrink(self, variant: Variant, count: int) -> None:
+        with self._changed:
+            surplus = variant.instances[count:]
+            variant.instances = variant.instances[:count]
+            self._changed.wait_for(lambda: not any(self._busy[i] for i in surplus), _DRAIN)
+        for instance in surplus:
+            self._take_away(instance, instance.stop)
+
+    def _replace(self, variant: Variant, dead: Instance) -> None:
+        fresh = self._healthy(variant, self._launch(variant))
+        with self._changed:
+            self._unless_retired()
+            variant.instances = tuple(fresh if each is dead else each for each in variant.instances)
+        self._take_away(dead, dead.kill)
+
+    def _add(self, variant: Variant, instance: Instance) -> None:
+        with self._changed:
+            self._unless_retired()
+            variant.instances = (*variant.instances, instance)
+
+    def _unless_retired(self) -> None:
+        """Whoever retires a fleet ends what is starting as well."""
+        if self.retired:
+            raise FleetError("The endpoint was taken away while a container was starting.")
+
+    def _take_away(self, instance: Instance, end: Callable[[], None]) -> None:
+        end()
+        with self._changed:
+            if instance in self._living:
+                self._living.remove(instance)
+
+    def _healthy(self, variant: Variant, instance: Instance) -> Instance:
+        """The instance once it is healthy, or a second one if another program took its port."""
+        limit = variant.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP)
+        trouble = instance.wait_until_healthy(limit)
+        if trouble is not None and instance.lost_its_port:
+            self._take_away(instance, instance.kill)
+            instance = self._launch(variant)
+            trouble = instance.wait_until_healthy(limit)
+        if trouble is not None:
+            self._take_away(instance, instance.kill)
+            raise FleetError(
+                f"The primary container for production variant {variant.name} did not pass"
+                f" the ping health check: {trouble}. Please check CloudWatch logs for this"
+                " endpoint."
+            )
+        return instance
+
+    def _launch(self, variant: Variant) -> Instance:
+        """A new process, started under the fleet's eyes; raises FleetError."""
         number = f"i-{uuid4().hex[:17]}"
-        base = self._parts.state / "endpoints" / self._endpoint / number / "opt" / "ml"
-        container = Container(base)
-        folder = container.folder("/opt/ml/model")
-        if variant.container.get("ModelDataUrl"):
-            self._files.fetch_archive(variant.container["ModelDataUrl"], folder)
+        container = Container(self._parts.state / "endpoints" / self._endpoint / number / "opt/ml")
+        place = container.base.parents[1]
+        try:
+            folder = container.folder("/opt/ml/model")
+            if variant.container.get("ModelDataUrl"):
+                self._files.fetch_archive(variant.container["ModelDataUrl"], folder)
+            with self._changed:
+                self._unless_retired()
+                instance = self._instance(variant, number, container)
+                self._living.append(instance)
+        except (FilesError, ImageError) as error:
+            shutil.rmtree(place, ignore_errors=True)
+            raise FleetError(str(error)) from error
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        return instance
+
+    def _instance(self, variant: Variant, number: str, container: Container) -> Instance:
         own = {
             "SAGEMAKER_REGION": self._parts.account.region,
             **variant.container.get("Environment", {}),
         }
         isolated = bool(variant.container.get("isolated"))
-        environment = self._parts.environment(isolated=isolated) | container.environment(own)
         group = f"/aws/sagemaker/Endpoints/{self._endpoint}"
         stream = f"{variant.name}/{number}"
         return Instance(
             number,
             container.words(self._parts.images.command(variant.container["Image"])),
-            environment=environment,
-            cwd=Path.cwd(),
+            environment=self._parts.environment(isolated=isolated) | container.environment(own),
+            folder=container.base.parents[1],
             line=lambda line: self._parts.logs.write(group, stream, [line]),
         )

@@ -1,6 +1,7 @@
 """One serving process: started on a free port, pinged, spoken to over kept connections."""
 
 import contextlib
+import shutil
 import socket
 import time
 from collections import deque
@@ -15,6 +16,7 @@ _INVOKE_TIMEOUT = 60.0
 _PING_TIMEOUT = 2.0
 _STOP_GRACE = 30.0
 _POLL = 0.05
+_TAKEN = "address already in use"
 
 
 class UnreachableError(RuntimeError):
@@ -33,7 +35,7 @@ class Answer:
 
 
 class Instance:
-    """A server process behind a port of its own."""
+    """A server process behind a port of its own, with a folder that ends with it."""
 
     def __init__(
         self,
@@ -41,18 +43,33 @@ class Instance:
         command: list[str],
         *,
         environment: Mapping[str, str],
-        cwd: Path,
+        folder: Path,
         line: Line,
+        port: int = 0,
     ) -> None:
         self.number = number
-        self.port = _free_port()
+        self.port = port or _free_port()
+        self._folder = folder
+        self._said_taken = False
         self._idle: deque[HTTPConnection] = deque()
-        port = {"SAGEMAKER_BIND_TO_PORT": str(self.port)}
-        self._child = Child(command, environment={**environment, **port}, cwd=cwd, line=line)
+
+        def heard(text: str) -> None:
+            self._said_taken = self._said_taken or _TAKEN in text.lower()
+            line(text)
+
+        told = {"SAGEMAKER_BIND_TO_PORT": str(self.port)}
+        self._child = Child(
+            command, environment={**environment, **told}, cwd=Path.cwd(), line=heard
+        )
 
     @property
     def alive(self) -> bool:
         return self._child.poll() is None
+
+    @property
+    def lost_its_port(self) -> bool:
+        """Whether it ended because somebody else took its port before it could."""
+        return self._child.wait(0) is not None and self._said_taken
 
     def wait_until_healthy(self, seconds: float) -> str | None:
         """None once `GET /ping` answers 200; otherwise what went wrong."""
@@ -83,38 +100,49 @@ class Instance:
         A kept connection that the server has closed meanwhile is replaced once.
         """
         start = time.monotonic()
-        while True:
-            kept = self._kept()
-            connection = kept or self._connection()
-            try:
-                connection.request("POST", "/invocations", body, dict(headers))
-                response = connection.getresponse()
-                answer = Answer(
-                    response.status,
-                    {name.lower(): value for name, value in response.getheaders()},
-                    response.read(),
-                    time.monotonic() - start,
-                )
-            except TimeoutError:
-                connection.close()
-                raise
-            except (OSError, HTTPException) as error:
-                connection.close()
-                if kept is None:
-                    raise UnreachableError(str(error)) from error
-                continue
-            self._keep(connection, close=response.will_close)
-            return answer
+        kept = self._kept()
+        if kept is not None:
+            with contextlib.suppress(UnreachableError):
+                return self._ask(kept, body, headers, start)
+        return self._ask(self._connection(), body, headers, start)
+
+    def _ask(
+        self, connection: HTTPConnection, body: bytes, headers: Mapping[str, str], start: float
+    ) -> Answer:
+        try:
+            connection.request("POST", "/invocations", body, dict(headers))
+            response = connection.getresponse()
+            answer = Answer(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+                time.monotonic() - start,
+            )
+        except TimeoutError:
+            connection.close()
+            raise
+        except (OSError, HTTPException) as error:
+            connection.close()
+            raise UnreachableError(str(error)) from error
+        self._keep(connection, close=response.will_close)
+        return answer
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL half a minute later, as hosting does."""
         self._child.end(_STOP_GRACE)
+        self._tidy()
+
+    def kill(self) -> None:
+        """When this returns, its processes are gone."""
+        self._child.kill()
+        self._child.wait(5)
+        self._tidy()
+
+    def _tidy(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
                 self._idle.pop().close()
-
-    def kill(self) -> None:
-        self._child.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _kept(self) -> HTTPConnection | None:
         try:

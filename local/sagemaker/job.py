@@ -1,7 +1,8 @@
 """What training and processing jobs have in common: a record that moves on, and one process."""
 
 import itertools
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event, RLock
@@ -10,7 +11,7 @@ from typing import Any
 from local.errors import AwsError
 from local.processes import Child
 from local.sagemaker.container import Container
-from local.sagemaker.parts import GRACE, Parts, Request, invalid, page
+from local.sagemaker.parts import GRACE, Parts, Request, invalid
 
 _POLL = 0.05
 _NICENESS = 19
@@ -22,6 +23,15 @@ class StoppedError(Exception):
     """The job was asked to stop before its container had ended."""
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a job ends; `reason` is a FailureReason, `secondary` says more than the status."""
+
+    status: str
+    reason: str = ""
+    secondary: str = ""
+
+
 @dataclass
 class Job:
     """One job: what DescribeX tells, and the way to stop it."""
@@ -31,6 +41,7 @@ class Job:
     container: Container
     stopping: Event = field(default_factory=Event)
     lock: RLock = field(default_factory=RLock)
+    child: Child | None = None
 
     def update(self, **fields: Any) -> None:
         with self.lock:
@@ -40,14 +51,31 @@ class Job:
         with self.lock:
             return dict(self.told)
 
+    def unless_stopped(self) -> None:
+        """Raises StoppedError."""
+        if self.stopping.is_set():
+            raise StoppedError
+
+    def provision(self, seconds: float) -> None:
+        """Take the time that machines take to come; a stop ends it with StoppedError."""
+        self.stopping.wait(seconds)
+        self.unless_stopped()
+
+    def kill(self) -> None:
+        """For the end of the server: when this returns, its processes are gone."""
+        with self.lock:
+            self.stopping.set()
+            child = self.child
+        if child is not None:
+            child.kill()
+            child.wait(5)
+
 
 class JobBook:
     """Jobs by name; a name is taken for good."""
 
-    def __init__(self, kind: str, status_key: str, name_key: str) -> None:
+    def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._status_key = status_key
-        self._name_key = name_key
         self._lock = RLock()
         self._jobs: dict[str, Job] = {}
 
@@ -74,15 +102,16 @@ class JobBook:
         with self._lock:
             return list(self._jobs.values())
 
-    def listed(self, request: Request) -> tuple[list[dict[str, Any]], Request]:
-        """Descriptions by the filters and order of a List call, and the next token."""
-        told = [job.described() for job in self.all()]
-        status, part = request.get("StatusEquals"), request.get("NameContains", "")
-        told = [
-            t for t in told if status in {None, t[self._status_key]} and part in t[self._name_key]
-        ]
-        told.sort(key=lambda t: t["CreationTime"], reverse=request.get("SortOrder") != "Ascending")
-        return page(request, told)
+    def described(self) -> list[Request]:
+        return [job.described() for job in self.all()]
+
+    def kill(self) -> None:
+        for job in self.all():
+            job.kill()
+
+
+def _nothing(*_: str) -> None:
+    return
 
 
 def run(
@@ -93,32 +122,41 @@ def run(
     environment: Mapping[str, str],
     group: str,
     limit: float,
+    heard: Callable[[str], None] = _nothing,
+    meanwhile: Callable[[], None] = _nothing,
 ) -> int:
     """Run a container to its end; its exit status.
 
+    `heard` gets each line of its output, `meanwhile` is called again and again while it runs.
     Raises StoppedError when it was stopped, TimeoutError when it ran longer than `limit` seconds
     (both after SIGTERM and the scaled grace).
     """
     stream = f"{job.name}/algo-1-{int(parts.now().timestamp())}{next(_STREAMS)}"
-    child = Child(
-        command,
-        environment=environment,
-        cwd=job.container.base.parents[1],
-        line=lambda line: parts.logs.write(group, stream, [line]),
-        niceness=_NICENESS,
-    )
-    waited = 0.0
-    while True:
-        status = child.wait(_POLL)
-        if status is not None:
-            return status
-        waited += _POLL
+
+    def line(text: str) -> None:
+        parts.logs.write(group, stream, [text])
+        heard(text)
+
+    with job.lock:
+        job.unless_stopped()
+        child = job.child = Child(
+            command,
+            environment=environment,
+            cwd=job.container.base.parents[1],
+            line=line,
+            niceness=_NICENESS,
+        )
+    deadline = time.monotonic() + limit
+    while (status := child.wait(_POLL)) is None:
         if job.stopping.is_set():
             child.end(parts.clock.scaled(GRACE))
             raise StoppedError
-        if waited > limit:
+        if time.monotonic() > deadline:
             child.end(parts.clock.scaled(GRACE))
             raise TimeoutError
+        meanwhile()
+    child.kill()  # what the container's first process has left behind
+    return status
 
 
 def seconds_between(start: datetime | None, end: datetime) -> int:

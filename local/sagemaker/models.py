@@ -4,8 +4,22 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
-from local.sagemaker.parts import Operations, Parts, Request, invalid, page
+from local.sagemaker.listing import Listing
+from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
 from local.sagemaker.registry import Registry
+
+_UNEMULATED = (
+    "DataCaptureConfig",
+    "ShadowProductionVariants",
+    "AsyncInferenceConfig",
+    "ExplainerConfig",
+)
+_MODELS = Listing("ModelName", ("ModelName", "ModelArn", "CreationTime"), newest_first=True)
+_CONFIGS = Listing(
+    "EndpointConfigName",
+    ("EndpointConfigName", "EndpointConfigArn", "CreationTime"),
+    newest_first=True,
+)
 
 
 @dataclass
@@ -35,12 +49,9 @@ class _Named:
             self.things.pop(name, None)
         return {}
 
-    def listed(self, request: Request) -> tuple[list[dict[str, Any]], Request]:
-        part = request.get("NameContains", "")
+    def all(self) -> list[dict[str, Any]]:
         with self.lock:
-            found = [dict(t) for n, t in self.things.items() if part in n]
-        found.sort(key=lambda t: t["CreationTime"], reverse=request.get("SortOrder") != "Ascending")
-        return page(request, found)
+            return [dict(thing) for thing in self.things.values()]
 
 
 class Models:
@@ -79,21 +90,25 @@ class Models:
         name = request["ModelName"]
         if "PrimaryContainer" not in request and not request.get("Containers"):
             raise invalid("Either PrimaryContainer or Containers must be provided.")
+        if len(request.get("Containers", [])) > 1:
+            raise invalid("Models of several Containers: not emulated yet.")
         arn = self._parts.account.arn("sagemaker", f"model/{name}")
         told = {k: v for k, v in request.items() if k != "Tags"}
         self._models.add(told | {"ModelArn": arn, "CreationTime": self._parts.now()}, arn)
+        self._parts.tags.put(arn, request.get("Tags", []))
         self._parts.tell("SageMaker Model State Change", arn, {"ModelName": name, "ModelArn": arn})
         return {"ModelArn": arn}
 
     def _list_models(self, request: Request) -> Request:
-        found, token = self._models.listed(request)
-        keys = ("ModelName", "ModelArn", "CreationTime")
-        return {"Models": [{k: m[k] for k in keys} for m in found], **token}
+        found, token = _MODELS.page(request, self._models.all())
+        return {"Models": found, **token}
 
     def _create_config(self, request: Request) -> Request:
         name = request["EndpointConfigName"]
         variants = request["ProductionVariants"]
+        refuse(request, *_UNEMULATED)
         for variant in variants:
+            refuse(variant, "ServerlessConfig", "ManagedInstanceScaling")
             self._models.find(variant["ModelName"])
         if len({v["VariantName"] for v in variants}) < len(variants):
             raise invalid("Duplicate variant names in ProductionVariants.")
@@ -102,9 +117,9 @@ class Models:
         arn = self._parts.account.arn("sagemaker", f"endpoint-config/{name}")
         told = {k: v for k, v in request.items() if k != "Tags"}
         self._configs.add(told | {"EndpointConfigArn": arn, "CreationTime": self._parts.now()}, arn)
+        self._parts.tags.put(arn, request.get("Tags", []))
         return {"EndpointConfigArn": arn}
 
     def _list_configs(self, request: Request) -> Request:
-        found, token = self._configs.listed(request)
-        keys = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
-        return {"EndpointConfigs": [{k: c[k] for k in keys} for c in found], **token}
+        found, token = _CONFIGS.page(request, self._configs.all())
+        return {"EndpointConfigs": found, **token}

@@ -13,6 +13,7 @@ from local.clock import Clock
 from local.cloud import Account
 from local.errors import AwsError
 from local.images import Images
+from local.sagemaker.tags import Tags
 from local.seams import PutsMetrics, WritesLogs
 
 Request = dict[str, Any]
@@ -40,6 +41,7 @@ class Parts:
     logs: WritesLogs
     images: Images
     state: Path
+    tags: Tags = field(default_factory=Tags)
     pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(64, thread_name_prefix="sagemaker")
     )
@@ -76,22 +78,26 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-def milliseconds(value: Any) -> Any:
-    """A structure with its times as epoch milliseconds."""
+def refuse(request: Mapping[str, Any], *members: str) -> None:
+    """Raise for members that would have an effect in AWS and would have none here."""
+    given = [member for member in members if request.get(member)]
+    if given:
+        raise invalid(f"{', '.join(given)}: not emulated yet.")
+
+
+def with_times(value: Any, form: Callable[[datetime], Any]) -> Any:
+    """A structure with its times in the form that an event gives them."""
     match value:
         case datetime():
-            return round(value.timestamp() * 1000)
+            return form(value)
         case dict():
-            return {key: milliseconds(inner) for key, inner in value.items()}
+            return {key: with_times(inner, form) for key, inner in value.items()}
         case list():
-            return [milliseconds(inner) for inner in value]
+            return [with_times(inner, form) for inner in value]
         case _:
             return value
 
 
-def page(request: Request, items: Sequence[Any], *, default: int = 10) -> tuple[list[Any], Request]:
-    """The page of `items` a List call asks for, and the token of the next, if any."""
-    start = int(request.get("NextToken", 0))
-    size = int(request.get("MaxResults", default))
-    rest = start + size < len(items)
-    return list(items[start : start + size]), {"NextToken": str(start + size)} if rest else {}
+def milliseconds(moment: datetime) -> int:
+    """Since the epoch."""
+    return round(moment.timestamp() * 1000)

@@ -3,12 +3,27 @@
 from local.images import ImageError
 from local.sagemaker.container import Container
 from local.sagemaker.files import FilesError, S3Files
-from local.sagemaker.job import Job, JobBook, StoppedError, run
-from local.sagemaker.parts import Operations, Parts, Request, invalid, milliseconds
+from local.sagemaker.job import Ending, Job, JobBook, StoppedError, run
+from local.sagemaker.listing import Listing
+from local.sagemaker.parts import Operations, Parts, Request, invalid, milliseconds, with_times
 
 _PROVISIONING = 30.0
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _FINAL = frozenset({"Completed", "Failed", "Stopped"})
+_LISTING = Listing(
+    "ProcessingJobName",
+    (
+        "ProcessingJobName",
+        "ProcessingJobArn",
+        "CreationTime",
+        "ProcessingEndTime",
+        "LastModifiedTime",
+        "ProcessingJobStatus",
+        "FailureReason",
+        "ExitMessage",
+    ),
+    status_key="ProcessingJobStatus",
+)
 
 
 class ProcessingJobs:
@@ -17,7 +32,7 @@ class ProcessingJobs:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._files = S3Files(parts.account.client("s3"))
-        self._book = JobBook("Processing", "ProcessingJobStatus", "ProcessingJobName")
+        self._book = JobBook("Processing")
         self.operations: Operations = {
             "CreateProcessingJob": self._create,
             "DescribeProcessingJob": lambda r: self._book.find(r["ProcessingJobName"]).described(),
@@ -26,8 +41,8 @@ class ProcessingJobs:
         }
 
     def stop(self) -> None:
-        for job in self._book.all():
-            job.stopping.set()
+        """No job's process is left when this returns."""
+        self._book.kill()
 
     def _create(self, request: Request) -> Request:
         parts, name = self._parts, request["ProcessingJobName"]
@@ -42,63 +57,57 @@ class ProcessingJobs:
         base = parts.state / "jobs" / name / "opt" / "ml"
         job = Job(name, told, Container(base))
         self._book.add(job, arn)
+        parts.tags.put(arn, request.get("Tags", []))
         self._tell(job)
         parts.pool.submit(self._run, job)
         return {"ProcessingJobArn": arn}
 
     def _list(self, request: Request) -> Request:
-        told, token = self._book.listed(request)
-        keys = (
-            "ProcessingJobName",
-            "ProcessingJobArn",
-            "CreationTime",
-            "ProcessingEndTime",
-            "LastModifiedTime",
-            "ProcessingJobStatus",
-            "FailureReason",
-            "ExitMessage",
-        )
-        return {
-            "ProcessingJobSummaries": [{k: t[k] for k in keys if k in t} for t in told],
-            **token,
-        }
+        found, token = _LISTING.page(request, self._book.described())
+        return {"ProcessingJobSummaries": found, **token}
 
     def _stop(self, request: Request) -> Request:
         job = self._book.find(request["ProcessingJobName"])
         with job.lock:
-            if job.told["ProcessingJobStatus"] in _FINAL:
+            status = job.told["ProcessingJobStatus"]
+            if status in _FINAL:
                 raise invalid(
-                    "The request was rejected because the processing job is in status"
-                    f" {job.told['ProcessingJobStatus']}."
+                    f"The request was rejected because the processing job is in status {status}."
                 )
-            job.told["ProcessingJobStatus"] = "Stopping"
-        job.stopping.set()
+            if status != "Stopping":
+                job.stopping.set()
+                job.told |= {
+                    "ProcessingJobStatus": "Stopping",
+                    "LastModifiedTime": self._parts.now(),
+                }
+                self._tell(job)
         return {}
 
     def _run(self, job: Job) -> None:
         try:
-            status = self._process(job)
+            ending = self._ended(job, self._process(job))
         except StoppedError:
-            self._end(job, "Stopped")
+            ending = Ending("Stopped")
         except TimeoutError:
             job.update(ExitMessage="The job exceeded its MaxRuntimeInSeconds")
-            self._end(job, "Stopped")
+            ending = Ending("Stopped")
         except (FilesError, ImageError) as error:
-            self._fail(job, str(error))
+            ending = Ending("Failed", str(error))
         except Exception as error:  # noqa: BLE001  # what breaks here is AWS's own fault
-            self._fail(job, f"InternalServerError: {type(error).__name__}: {error}")
-        else:
-            said = job.container.read("/opt/ml/output/message")
-            if said:
-                job.update(ExitMessage=said)
-            if status == 0:
-                self._end(job, "Completed")
-            else:
-                self._fail(job, f"AlgorithmError: {said or 'no message'}, exit code: {status}")
+            ending = Ending("Failed", f"InternalServerError: {type(error).__name__}: {error}")
+        self._end(job, ending)
+
+    def _ended(self, job: Job, status: int) -> Ending:
+        said = job.container.read("/opt/ml/output/message")
+        if said:
+            job.update(ExitMessage=said)
+        if status == 0:
+            return Ending("Completed")
+        return Ending("Failed", f"AlgorithmError: {said or 'no message'}, exit code: {status}")
 
     def _process(self, job: Job) -> int:
         parts, container, told = self._parts, job.container, job.told
-        parts.provision(_PROVISIONING)
+        job.provision(parts.clock.scaled(_PROVISIONING))
         for each in told.get("ProcessingInputs", []):
             source = each["S3Input"]
             manifest = source.get("S3DataType") == "ManifestFile"
@@ -138,17 +147,24 @@ class ProcessingJobs:
         own = {"PROCESSING_JOB_NAME": job.name, **told.get("Environment", {})}
         return self._parts.environment(isolated=isolated) | job.container.environment(own)
 
-    def _fail(self, job: Job, reason: str) -> None:
-        job.update(FailureReason=reason[:1024])
-        self._end(job, "Failed")
-
-    def _end(self, job: Job, status: str) -> None:
+    def _end(self, job: Job, ending: Ending) -> None:
+        """A job that was told to stop in time is never Completed."""
         now = self._parts.now()
-        job.update(ProcessingJobStatus=status, ProcessingEndTime=now, LastModifiedTime=now)
-        self._tell(job)
+        with job.lock:
+            stopped = ending.status == "Completed" and job.stopping.is_set()
+            job.told |= {
+                "ProcessingJobStatus": "Stopped" if stopped else ending.status,
+                "ProcessingEndTime": now,
+                "LastModifiedTime": now,
+            }
+            if ending.reason:
+                job.told["FailureReason"] = ending.reason[:1024]
+            self._tell(job)
 
     def _tell(self, job: Job) -> None:
-        told = job.described()
+        told = {"ExperimentConfig": {}, **job.described()}
         self._parts.tell(
-            "SageMaker Processing Job State Change", told["ProcessingJobArn"], milliseconds(told)
+            "SageMaker Processing Job State Change",
+            told["ProcessingJobArn"],
+            with_times(told, milliseconds),
         )

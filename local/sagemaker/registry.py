@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 from threading import RLock
-from typing import Any
 
 from local.errors import AwsError
-from local.sagemaker.parts import Operations, Parts, Request, invalid, page
+from local.sagemaker.listing import Listing
+from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse, with_times
 
 _EVENT = "SageMaker Model Package State Change"
 _CHANGEABLE = (
@@ -14,6 +14,32 @@ _CHANGEABLE = (
     "ModelLifeCycle",
     "SourceUri",
     "InferenceSpecification",
+)
+_TOLD_AS = {"SourceUri": "sourceUri"}
+"""Fields whose name in UpdatedModelPackageFields is not the API's."""
+_GROUPS = Listing(
+    "ModelPackageGroupName",
+    (
+        "ModelPackageGroupName",
+        "ModelPackageGroupArn",
+        "ModelPackageGroupDescription",
+        "CreationTime",
+        "ModelPackageGroupStatus",
+    ),
+    also=frozenset({"CrossAccountFilterOption"}),
+)
+_PACKAGES = Listing(
+    "ModelPackageArn",
+    (
+        "ModelPackageGroupName",
+        "ModelPackageVersion",
+        "ModelPackageArn",
+        "ModelPackageDescription",
+        "CreationTime",
+        "ModelPackageStatus",
+        "ModelApprovalStatus",
+    ),
+    also=frozenset({"ModelApprovalStatus", "ModelPackageGroupName", "ModelPackageType"}),
 )
 
 
@@ -26,11 +52,15 @@ class Registry:
         self._groups: dict[str, Request] = {}
         self._packages: dict[str, Request] = {}
         self._tokens: dict[str, str] = {}
+        self._policies: dict[str, str] = {}
         self.operations: Operations = {
             "CreateModelPackageGroup": self._create_group,
             "DescribeModelPackageGroup": lambda r: self._group(r["ModelPackageGroupName"]),
             "ListModelPackageGroups": self._list_groups,
             "DeleteModelPackageGroup": self._delete_group,
+            "PutModelPackageGroupPolicy": self._put_policy,
+            "GetModelPackageGroupPolicy": self._get_policy,
+            "DeleteModelPackageGroupPolicy": self._delete_policy,
             "CreateModelPackage": self._create,
             "DescribeModelPackage": lambda r: dict(self._find(r["ModelPackageName"])),
             "ListModelPackages": self._list,
@@ -57,6 +87,7 @@ class Registry:
                 "CreatedBy": {},
                 "ModelPackageGroupStatus": "Completed",
             }
+        self._parts.tags.put(arn, request.get("Tags", []))
         return {"ModelPackageGroupArn": arn}
 
     def _group(self, name: str) -> Request:
@@ -67,10 +98,11 @@ class Registry:
             return dict(self._groups[name])
 
     def _list_groups(self, request: Request) -> Request:
-        part = request.get("NameContains", "")
+        if request.get("CrossAccountFilterOption", "SameAccount") != "SameAccount":
+            raise invalid("CrossAccountFilterOption: there is one account here.")
         with self._lock:
-            groups = [dict(g) for n, g in self._groups.items() if part in n]
-        found, token = page(request, groups)
+            groups = [dict(group) for group in self._groups.values()]
+        found, token = _GROUPS.page(request, groups)
         return {"ModelPackageGroupSummaryList": found, **token}
 
     def _delete_group(self, request: Request) -> Request:
@@ -79,6 +111,28 @@ class Registry:
             if any(p["ModelPackageGroupName"] == name for p in self._packages.values()):
                 raise AwsError("ConflictException", f"Model Package Group {name} is not empty.")
             del self._groups[name]
+            self._policies.pop(name, None)
+        return {}
+
+    def _put_policy(self, request: Request) -> Request:
+        """Kept and told back; nothing checks it."""
+        group = self._group(request["ModelPackageGroupName"])
+        with self._lock:
+            self._policies[group["ModelPackageGroupName"]] = request["ResourcePolicy"]
+        return {"ModelPackageGroupArn": group["ModelPackageGroupArn"]}
+
+    def _get_policy(self, request: Request) -> Request:
+        group = self._group(request["ModelPackageGroupName"])
+        with self._lock:
+            policy = self._policies.get(group["ModelPackageGroupName"])
+        if policy is None:
+            raise invalid(f"Cannot find resource policy for: {group['ModelPackageGroupArn']}")
+        return {"ResourcePolicy": policy}
+
+    def _delete_policy(self, request: Request) -> Request:
+        group = self._group(request["ModelPackageGroupName"])
+        with self._lock:
+            self._policies.pop(group["ModelPackageGroupName"], None)
         return {}
 
     def _create(self, request: Request) -> Request:
@@ -93,7 +147,8 @@ class Registry:
             self._packages[package["ModelPackageArn"]] = package
             if token is not None:
                 self._tokens[token] = package["ModelPackageArn"]
-        self._tell(package, [])
+        self._parts.tags.put(package["ModelPackageArn"], request.get("Tags", []))
+        self._tell(package)
         return {"ModelPackageArn": package["ModelPackageArn"]}
 
     def _made(self, group: str, request: Request) -> Request:
@@ -129,32 +184,25 @@ class Registry:
         return package
 
     def _list(self, request: Request) -> Request:
+        if "ModelPackageGroupName" not in request or request.get("ModelPackageType") == (
+            "Unversioned"
+        ):
+            raise invalid("Unversioned model packages are not emulated: name a group.")
         group = self._group(request["ModelPackageGroupName"])["ModelPackageGroupName"]
         approval = request.get("ModelApprovalStatus")
         with self._lock:
-            found = [
-                p
+            packages = [
+                dict(p)
                 for p in self._packages.values()
                 if p["ModelPackageGroupName"] == group
                 and approval in {None, p["ModelApprovalStatus"]}
             ]
-        newest_first = request.get("SortOrder", "Descending") == "Descending"
-        found.sort(key=lambda p: p["ModelPackageVersion"], reverse=newest_first)
-        keys = (
-            "ModelPackageGroupName",
-            "ModelPackageVersion",
-            "ModelPackageArn",
-            "ModelPackageDescription",
-            "CreationTime",
-            "ModelPackageStatus",
-            "ModelApprovalStatus",
-        )
-        summaries = [{k: p[k] for k in keys if k in p} for p in found]
-        shown, token = page(request, summaries)
-        return {"ModelPackageSummaryList": shown, **token}
+        found, token = _PACKAGES.page(request, packages)
+        return {"ModelPackageSummaryList": found, **token}
 
     def _update(self, request: Request) -> Request:
         arn = request["ModelPackageArn"]
+        refuse(request, "AdditionalInferenceSpecificationsToAdd", "ModelCard")
         with self._lock:
             package = dict(self._find(arn))
             changed = [k for k in _CHANGEABLE if k in request and request[k] != package.get(k)]
@@ -182,21 +230,13 @@ class Registry:
             self._packages.pop(request["ModelPackageName"], None)
         return {}
 
-    def _tell(self, package: Request, changed: list[str]) -> None:
-        detail = _iso(package)
-        if changed:
-            detail |= {"UpdatedModelPackageFields": changed}
+    def _tell(self, package: Request, changed: list[str] | None = None) -> None:
+        """`changed` names what an update changed; a new package has no such field."""
+        detail = with_times(package, _iso)
+        if changed is not None:
+            detail["UpdatedModelPackageFields"] = [_TOLD_AS.get(name, name) for name in changed]
         self._parts.tell(_EVENT, package["ModelPackageArn"], detail)
 
 
-def _iso(value: Any) -> Any:
-    """A structure with its times as the registry's events write them."""
-    match value:
-        case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        case dict():
-            return {key: _iso(inner) for key, inner in value.items()}
-        case list():
-            return [_iso(inner) for inner in value]
-        case _:
-            return value
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

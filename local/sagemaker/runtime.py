@@ -5,10 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from local.errors import AwsError
 from local.sagemaker.endpoints import Endpoints
-from local.sagemaker.fleet import Variant
-from local.sagemaker.instance import Answer, UnreachableError
-from local.sagemaker.parts import Parts, invalid
+from local.sagemaker.instance import Answer, Instance, UnreachableError
+from local.sagemaker.parts import Parts
 
 _LARGEST_BODY = 25 * 1024 * 1024
 _NAMESPACE = "AWS/SageMaker"
@@ -38,15 +38,18 @@ class Runtime:
         """One request; raises AwsError for what the container has no part in."""
         start = time.monotonic()
         if len(body) > _LARGEST_BODY:
-            raise invalid(f"The body of {len(body)} bytes exceeds the {_LARGEST_BODY} allowed.")
-        with self._endpoints.entered(name, headers.get(_TARGET)) as variant:
-            answer = self._ask(variant, body, headers)
+            message = f"The body of {len(body)} bytes exceeds the {_LARGEST_BODY} allowed."
+            raise AwsError("ValidationError", message)
+        with self._endpoints.entered(name, headers.get(_TARGET)) as (variant, instance):
+            answer = self._ask(instance, body, headers)
         self._measure(name, variant.name, answer, time.monotonic() - start)
-        return self._reply(name, variant, answer)
+        if answer.status == 200:
+            return _success(variant.name, answer)
+        stream = f"{variant.name}/{instance.number if instance is not None else 'none'}"
+        return self._model_error(name, stream, answer)
 
-    def _ask(self, variant: Variant, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, instance: Instance | None, body: bytes, headers: Mapping[str, str]) -> Answer:
         passed = {key: headers[key] for key in _PASSED_ON if key in headers}
-        instance = variant.pick()
         if instance is None:
             return Answer(503, {}, b"No container is running.", 0.0)
         try:
@@ -59,30 +62,15 @@ class Runtime:
         except UnreachableError as error:
             return Answer(503, {}, f"The container cannot be reached: {error}".encode(), 0.0)
 
-    def _reply(self, name: str, variant: Variant, answer: Answer) -> Reply:
-        if answer.status == 200:
-            told = {
-                "Content-Type": answer.headers.get("content-type", "application/octet-stream"),
-                _VARIANT: variant.name,
-            }
-            if _ATTRIBUTES in answer.headers:
-                told["X-Amzn-SageMaker-Custom-Attributes"] = answer.headers[_ATTRIBUTES]
-            return Reply(200, told, answer.body)
-        return self._model_error(name, variant, answer)
-
-    def _model_error(self, name: str, variant: Variant, answer: Answer) -> Reply:
-        instance = variant.instances[0].number if variant.instances else "none"
-        stream = self._parts.account.arn(
-            "logs",
-            f"log-group:/aws/sagemaker/Endpoints/{name}:log-stream:{variant.name}/{instance}",
-        )
+    def _model_error(self, name: str, stream: str, answer: Answer) -> Reply:
+        where = f"log-group:/aws/sagemaker/Endpoints/{name}:log-stream:{stream}"
         said = answer.body.decode("utf-8", "replace")
         message = f'Received error ({answer.status}) from primary with message "{said}".'
         body = {
             "ErrorCode": "CLIENT_ERROR_FROM_MODEL"
             if answer.status < 500
             else "INTERNAL_FAILURE_FROM_MODEL",
-            "LogStreamArn": stream,
+            "LogStreamArn": self._parts.account.arn("logs", where),
             "Message": message,
             "OriginalMessage": said,
             "OriginalStatusCode": answer.status,
@@ -108,3 +96,13 @@ class Runtime:
             self._parts.metrics.put(
                 _NAMESPACE, metric, dimensions, seconds * 1e6, unit="Microseconds", at=now
             )
+
+
+def _success(variant: str, answer: Answer) -> Reply:
+    told = {
+        "Content-Type": answer.headers.get("content-type", "application/octet-stream"),
+        _VARIANT: variant,
+    }
+    if _ATTRIBUTES in answer.headers:
+        told["X-Amzn-SageMaker-Custom-Attributes"] = answer.headers[_ATTRIBUTES]
+    return Reply(200, told, answer.body)

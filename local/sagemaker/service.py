@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from local.clock import Clock
 from local.cloud import Account
@@ -39,7 +38,7 @@ class SageMaker:
         models = Models(parts, registry)
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
-        self._tags: dict[str, dict[str, str]] = {}
+        self._tags = parts.tags
         owners = (self._training, self._processing, registry, models, self._endpoints)
         self._operations: Operations = {
             "AddTags": self._add_tags,
@@ -53,11 +52,7 @@ class SageMaker:
         if action not in self._operations:
             raise AwsError("UnknownOperationException", f"sagemaker:{action} is not emulated", 501)
         validated(action, request)
-        answer = self._operations[action](request)
-        arn = next((v for k, v in answer.items() if k.endswith("Arn") and isinstance(v, str)), None)
-        if request.get("Tags") and arn and action.startswith("Create"):
-            self._add_tags({"ResourceArn": arn, "Tags": request["Tags"]})
-        return answer
+        return self._operations[action](request)
 
     def invoke_endpoint(self, name: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
         """One request of a user; `headers` by lower-cased names. Raises AwsError."""
@@ -72,18 +67,13 @@ class SageMaker:
         self._endpoints.stop()
 
     def _add_tags(self, request: Request) -> Request:
-        tags = self._tags.setdefault(request["ResourceArn"], {})
-        tags.update({tag["Key"]: tag["Value"] for tag in request["Tags"]})
-        return {"Tags": _listed(tags)}
+        self._tags.add(request["ResourceArn"], request["Tags"])
+        return self._list_tags(request)
 
     def _list_tags(self, request: Request) -> Request:
-        return {"Tags": _listed(self._tags.get(request["ResourceArn"], {}))}
+        tags = self._tags.of(request["ResourceArn"])
+        return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
     def _delete_tags(self, request: Request) -> Request:
-        for key in request["TagKeys"]:
-            self._tags.get(request["ResourceArn"], {}).pop(key, None)
+        self._tags.remove(request["ResourceArn"], request["TagKeys"])
         return {}
-
-
-def _listed(tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -506,3 +506,21 @@ def test_a_parameter_may_name_an_ssm_parameter(aws: Core, name: str) -> None:
     }
 
     assert outputs(deploy(aws, name, template)) == {"Version": "v31"}
+
+
+def test_a_model_package_group_brings_its_policy(aws: Core, name: str) -> None:
+    policy = {"Version": "2012-10-17", "Statement": []}
+    properties = {"ModelPackageGroupName": name, "ModelPackageGroupPolicy": policy}
+    group = {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": properties}
+
+    stack = deploy(aws, name, {"Resources": {"Group": group}})
+
+    told = aws.client("sagemaker").get_model_package_group_policy(ModelPackageGroupName=name)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
+    assert json.loads(told["ResourcePolicy"]) == policy
+    assert delete(aws, name) == "DELETE_COMPLETE"
+
+
+def test_a_recorded_service_refuses_what_the_service_does_not_know(aws: Core) -> None:
+    with pytest.raises(AwsError, match="PutNothing"):
+        aws.sagemaker.handle("PutNothing", {})

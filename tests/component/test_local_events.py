@@ -1,7 +1,7 @@
 """EventBridge, Scheduler and CloudWatch of the embedded AWS, with time in the test's hands."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +16,10 @@ from local.cloud import Account
 from local.errors import AwsError
 from local.eventbridge import EventBus
 from local.metrics import Metrics
+from local.queues import Queues
 from local.scheduler import Scheduler
 from local.targets import input_of
-from tests.fakes.embedded_aws import eventually
+from tests.fakes.embedded_aws import core, eventually
 
 SCALE = 10_000.0
 SAMPLES = Path(__file__).parents[1] / "golden" / "foreign"
@@ -31,7 +32,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class Functions:
     """Remembers what it was invoked with; refuses as often as it is told to."""
 
-    error: AwsError | None = None
+    error: Exception | None = None
     refusals: int = 0
     payloads: list[Any] = field(default_factory=list)
     tries: int = 0
@@ -46,11 +47,16 @@ class Functions:
 
 @dataclass
 class DeadLetters:
-    """Remembers what was buried."""
+    """Remembers what was sent; has no queue that is named in `missing`."""
 
     messages: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
+    tries: int = 0
 
     def send(self, queue_arn: str, body: str, attributes: Mapping[str, str]) -> None:
+        self.tries += 1
+        if queue_arn in self.missing:
+            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", "no such queue")
         self.messages.append((queue_arn, body, attributes))
 
 
@@ -149,6 +155,42 @@ def test_a_target_that_is_not_there_is_not_tried_again(world: World) -> None:
 
     eventually(lambda: world.queues.messages)
     assert world.functions.tries == 1
+
+
+OTHER_QUEUE = "arn:aws:sqs:us-east-1:123456789012:target"
+
+
+def test_a_queue_that_is_not_there_is_not_tried_again(world: World) -> None:
+    world.queues.missing = {OTHER_QUEUE}
+    world.rule({"source": ["aws.test"]}, Arn=OTHER_QUEUE, DeadLetterConfig={"Arn": QUEUE})
+
+    world.emit()
+
+    eventually(lambda: world.queues.messages)
+    ((queue, _, attributes),) = world.queues.messages
+    assert (queue, attributes["RETRY_ATTEMPTS"], world.queues.tries) == (QUEUE, "0", 2)
+
+
+def test_an_event_is_said_to_be_buried_only_when_it_is(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.queues.missing = {OTHER_QUEUE, QUEUE}
+    world.rule({"source": ["aws.test"]}, Arn=OTHER_QUEUE, DeadLetterConfig={"Arn": QUEUE})
+
+    world.emit()
+
+    eventually(lambda: "the event is gone" in caplog.text)
+    assert f"could not be sent to {QUEUE}" in caplog.text
+    assert f"; sent to {QUEUE}" not in caplog.text
+
+
+def test_sqs_refuses_with_an_error_of_aws() -> None:
+    queues = Queues(core().account)
+
+    with pytest.raises(AwsError) as raised:
+        queues.send("arn:aws:sqs:us-east-1:123456789012:nobody-made-it", "{}", {})
+
+    assert raised.value.code == "AWS.SimpleQueueService.NonExistentQueue"
 
 
 @pytest.mark.parametrize(
@@ -284,6 +326,75 @@ def test_a_deleted_schedule_does_not_fire(world: World, scheduler: Scheduler) ->
     assert world.functions.payloads == []
 
 
+def fired_until(scheduler: Scheduler, seen: Callable[[], object]) -> None:
+    def look() -> object:
+        scheduler.fire_due()
+        return seen()
+
+    eventually(look)
+
+
+def a_rate(target: str, **fields: Any) -> dict[str, Any]:
+    aim = {"Arn": target, "RoleArn": "role", "Input": "{}", **fields}
+    return a_schedule(ScheduleExpression="rate(1 minutes)", Target=aim)
+
+
+def test_a_rate_goes_on_after_a_delivery_that_failed(world: World, scheduler: Scheduler) -> None:
+    world.queues.missing = {OTHER_QUEUE}
+    scheduler.handle("CreateSchedule", a_rate(OTHER_QUEUE))
+    fired_until(scheduler, lambda: world.queues.tries)
+
+    world.queues.missing = set()
+
+    fired_until(scheduler, lambda: world.queues.messages)
+
+
+def test_a_rate_goes_on_after_a_fault_nobody_expected(world: World, scheduler: Scheduler) -> None:
+    world.functions.error = RuntimeError("broken")
+    world.functions.refusals = 5
+    scheduler.handle("CreateSchedule", a_rate(FUNCTION))
+
+    fired_until(scheduler, lambda: world.functions.payloads)
+
+
+def test_a_schedule_for_a_missing_queue_is_buried_at_once(
+    world: World, scheduler: Scheduler
+) -> None:
+    world.queues.missing = {OTHER_QUEUE}
+    target = {"Arn": OTHER_QUEUE, "RoleArn": "role", "DeadLetterConfig": {"Arn": QUEUE}}
+    scheduler.handle("CreateSchedule", a_schedule(Target=target, ActionAfterCompletion="DELETE"))
+
+    assert scheduler.fire_due() == 1
+
+    ((queue, _, attributes),) = world.queues.messages
+    assert queue == QUEUE
+    assert attributes["ERROR_CODE"] == "AWS.SimpleQueueService.NonExistentQueue"
+    assert scheduler.handle("ListSchedules", {})["Schedules"] == []
+
+
+def test_a_schedule_whose_dead_letter_queue_is_missing_says_so(
+    world: World, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.queues.missing = {OTHER_QUEUE, QUEUE}
+    target = {"Arn": OTHER_QUEUE, "RoleArn": "role", "DeadLetterConfig": {"Arn": QUEUE}}
+    scheduler.handle("CreateSchedule", a_schedule(Target=target))
+
+    scheduler.fire_due()
+
+    assert f"could not be sent to {QUEUE}" in caplog.text
+
+
+def test_a_throttled_schedule_is_tried_again(world: World, scheduler: Scheduler) -> None:
+    world.functions.error = AwsError("TooManyRequestsException", "later", 429)
+    world.functions.refusals = 2
+    scheduler.handle("CreateSchedule", a_schedule(ActionAfterCompletion="DELETE"))
+
+    fired_until(scheduler, lambda: world.functions.payloads)
+
+    assert world.functions.tries == 3
+    assert scheduler.handle("ListSchedules", {})["Schedules"] == []
+
+
 @dataclass
 class Told:
     """A bus that remembers."""
@@ -380,6 +491,52 @@ def test_two_of_three_periods_have_to_be_bad(watching: Watching) -> None:
 
     watching.put(1, ago=150)
     assert watching.state() == "ALARM"
+
+
+def test_a_silent_period_is_filled_from_farther_back_before_it_is_judged(
+    watching: Watching,
+) -> None:
+    watching.alarm(EvaluationPeriods=3, TreatMissingData="notBreaching")
+    for ago in (90, 150, 270):
+        watching.put(1, ago=ago)
+
+    assert watching.state() == "ALARM"
+
+
+def test_an_alarm_that_cannot_decide_keeps_its_state(watching: Watching) -> None:
+    watching.alarm(EvaluationPeriods=3, TreatMissingData="ignore")
+    for ago in (30, 90, 150):
+        watching.put(1, ago=ago)
+    assert watching.state() == "ALARM"
+
+    assert watching.state(NOW + timedelta(minutes=3)) == "ALARM"
+
+
+def test_a_reason_names_the_start_of_the_first_datapoint_it_looked_at(watching: Watching) -> None:
+    watching.alarm(EvaluationPeriods=2)
+    watching.put(1, ago=90)
+    watching.put(2, ago=30)
+    watching.state()
+
+    reason = json.loads(watching.told.events[0]["detail"]["state"]["reasonData"])
+
+    assert reason["startDate"] == "2026-01-01T11:58:00.000+0000"
+    assert reason["recentDatapoints"] == [1.0, 2.0]
+
+
+def test_a_late_sample_takes_its_place_in_a_full_series() -> None:
+    metrics = Metrics(Account("http://127.0.0.1:1"), Clock())
+    seconds = [timedelta(seconds=second) for second in range(120_000)]
+    for second in seconds:
+        metrics.put("N", "Errors", {}, 0.0, at=NOW + second)
+
+    late = NOW + timedelta(seconds=110_000.5)
+    metrics.put("N", "Errors", {}, 7.0, at=late)
+
+    kept = metrics.values("N", "Errors", {}, NOW, NOW + timedelta(days=2))
+    assert kept == sorted(kept)
+    assert (late, 7.0) in kept
+    assert 100_000 <= len(kept) <= 110_000
 
 
 def test_a_percentile_is_exact(watching: Watching) -> None:

@@ -68,6 +68,38 @@ def test_what_is_not_http_is_refused(server: HttpServer) -> None:
     assert raw(server, b"hello\r\n\r\n").startswith(b"HTTP/1.1 400")
 
 
+PARTS_OF_REQUESTS = {
+    "a body cut short": b"Content-Length: 10\r\n\r\nhalf",
+    "a chunk cut short": b"Transfer-Encoding: chunked\r\n\r\nA\r\nhalf",
+    "a chunked body without its last chunk": b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    "a chunked body cut after its size": b"Transfer-Encoding: chunked\r\n\r\n3",
+    "a last chunk without its end": b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+    "headers without their end": b"Content-Length: 0\r\n",
+    "a size below nothing": b"Content-Length: -1\r\n\r\nrest",
+    "a chunk longer than announced": b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("rest", PARTS_OF_REQUESTS.values(), ids=PARTS_OF_REQUESTS)
+def test_a_request_that_did_not_arrive_whole_is_not_carried_out(rest: bytes) -> None:
+    carried_out: list[HttpRequest] = []
+
+    def remember(request: HttpRequest) -> HttpResponse:
+        carried_out.append(request)
+        return HttpResponse(200)
+
+    server = HttpServer(0, remember)
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"PUT /k HTTP/1.1\r\nHost: x\r\n" + rest)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(65_536)
+    server.stop()
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert carried_out == []
+
+
 def test_a_head_answer_has_no_body(server: HttpServer) -> None:
     request = b"HEAD /k HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from local.clock import Clock
+from local.lambdas.asynchronous import AsyncQueue, Finished, Policy, QueuedEvent, Run
+from local.lambdas.runtime_api import Outcome
 from tests.fakes.embedded_aws import Core, core, eventually
 
 ROLE = "arn:aws:iam::123456789012:role/any"
@@ -349,3 +352,90 @@ def test_permissions_are_kept_and_told(aws: Core, function: str) -> None:
             "Condition": {"ArnLike": {"AWS:SourceArn": rule}},
         }
     ]
+
+
+def on_failure(aws: Core, name: str) -> str:
+    """Where the function's failed events arrive, without a second try."""
+    url, arn = new_queue(aws)
+    aws.client("lambda").put_function_event_invoke_config(
+        FunctionName=name,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": arn}},
+    )
+    return url
+
+
+def test_a_function_made_again_under_its_name_hears_its_events(aws: Core, function: str) -> None:
+    url = on_failure(aws, function)
+    aws.lambdas.invoke_async(function, b'{"raise": "first life"}')
+    received(aws, url)
+
+    aws.client("lambda").delete_function(FunctionName=function)
+    create(aws, function)
+    url = on_failure(aws, function)
+    aws.lambdas.invoke_async(function, b'{"raise": "second life"}')
+
+    assert json.loads(received(aws, url)["Body"])["requestPayload"] == {"raise": "second life"}
+
+
+def test_the_end_of_one_version_is_not_the_end_of_the_newest(aws: Core, function: str) -> None:
+    url = on_failure(aws, function)
+    aws.lambdas.invoke_async(function, b'{"raise": "before"}')
+    received(aws, url)
+    version = aws.client("lambda").publish_version(FunctionName=function)["Version"]
+    aws.lambdas.invoke_async(f"{function}:{version}", b"{}")
+
+    aws.client("lambda").delete_function(FunctionName=function, Qualifier=version)
+    aws.lambdas.invoke_async(function, b'{"raise": "after"}')
+
+    def told() -> bool:
+        return bool(json.loads(received(aws, url)["Body"])["requestPayload"] == {"raise": "after"})
+
+    eventually(told)
+
+
+def a_queue(run: Run, finished: list[Finished]) -> AsyncQueue:
+    return AsyncQueue(
+        Clock(10_000.0),
+        run,
+        policy=Policy,
+        workers=lambda: 1,
+        finished=finished.append,
+    )
+
+
+def test_an_attempt_that_breaks_is_one_more_failure_and_is_tried_again() -> None:
+    attempts: list[int] = []
+    finished: list[Finished] = []
+
+    def run(event: QueuedEvent) -> Outcome:
+        attempts.append(event.attempts)
+        if len(attempts) < 3:
+            raise OSError("no more processes")
+        return Outcome(b"{}")
+
+    queue = a_queue(run, finished)
+    queue.put(b"{}")
+
+    eventually(lambda: finished)
+    queue.stop()
+    assert attempts == [0, 1, 2]
+    assert finished[0].condition == "Success"
+
+
+def test_a_broken_end_of_one_event_does_not_keep_the_next_one_waiting() -> None:
+    ran: list[bytes] = []
+
+    def run(event: QueuedEvent) -> Outcome:
+        ran.append(event.payload)
+        return Outcome(b"{}")
+
+    def finished(_: Finished) -> None:
+        raise RuntimeError("nowhere to write to")
+
+    queue = AsyncQueue(Clock(10_000.0), run, policy=Policy, workers=lambda: 1, finished=finished)
+    for payload in (b"1", b"2"):
+        queue.put(payload)
+
+    eventually(lambda: ran == [b"1", b"2"])
+    queue.stop()

@@ -7,7 +7,11 @@ import shlex
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +20,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local.sagemaker.validation import model
 from tests.fakes.embedded_aws import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::123456789012:role/any"
 BUCKET = "jobs"
+SAMPLES = Path(__file__).parents[1] / "golden" / "foreign"
 
 TRAIN = """
 import json, os, pathlib, sys
@@ -43,8 +49,10 @@ read = (base / "input/in/rows.txt").read_text()
 """
 
 SERVE = """
-import http.server, os
+import http.server, os, time
 name = os.environ["NAME"]
+while os.path.exists(os.environ["WAIT"]):
+    time.sleep(0.01)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self, status, body):
@@ -57,6 +65,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(500 if name == "sick" else 200, b"")
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if body == b"slow":
+            time.sleep(0.1)
+        while body == b"wait" and os.path.exists(os.environ["WAIT"]):
+            open(os.path.join(os.path.dirname(os.environ["WAIT"]), "waiting"), "w").close()
+            time.sleep(0.01)
         self.answer(500 if body == b"break" else 200, name.encode())
     def log_message(self, *_):
         pass
@@ -72,6 +85,8 @@ class Aws:
 
     url: str
     queue: str
+    wait: Path
+    """While this is there, containers neither begin to serve nor answer `wait`."""
 
     def client(self, service: str) -> Any:
         session = boto3.Session("local", "local", region_name="us-east-1")
@@ -107,14 +122,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ}, stderr=subprocess.PIPE)
     try:
         eventually(lambda: (folder / "ready").exists() or process.poll() is not None)
-        yield _prepared((folder / "ready").read_text().strip())
+        yield _prepared((folder / "ready").read_text().strip(), folder / "wait")
     finally:
         process.terminate()
         process.communicate()
 
 
-def _prepared(url: str) -> Aws:
-    aws = Aws(url, "")
+def _prepared(url: str, wait: Path) -> Aws:
+    aws = Aws(url, "", wait)
     s3, sqs, events = aws.client("s3"), aws.client("sqs"), aws.client("events")
     s3.create_bucket(Bucket=BUCKET)
     for key, text in {
@@ -134,11 +149,14 @@ def _prepared(url: str) -> Aws:
     events.put_rule(Name="heard", EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
     arn = "arn:aws:sqs:us-east-1:123456789012:heard"
     events.put_targets(Rule="heard", Targets=[{"Id": "1", "Arn": arn}])
-    return Aws(url, queue)
+    return Aws(url, queue, wait)
 
 
-def a_training(aws: Aws, name: str, **hyperparameters: str) -> None:
+def a_training(
+    aws: Aws, name: str, *, more: dict[str, Any] | None = None, **hyperparameters: str
+) -> None:
     aws.sagemaker.create_training_job(
+        **(more or {}),
         TrainingJobName=name,
         RoleArn=ROLE,
         AlgorithmSpecification={
@@ -319,7 +337,7 @@ def a_config(aws: Aws, name: str, **weights: float) -> None:
             PrimaryContainer={
                 "Image": "1.dkr.ecr.us-east-1.amazonaws.com/serve:1",
                 "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz",
-                "Environment": {"NAME": f"{name}-{variant}"},
+                "Environment": {"NAME": f"{name}-{variant}", "WAIT": str(aws.wait)},
             },
         )
         variants.append(
@@ -432,20 +450,346 @@ def test_a_fleet_that_never_gets_well_leaves_the_old_one_serving(aws: Aws, endpo
 
 
 def test_an_update_brings_a_new_fleet_without_losing_a_request(aws: Aws, endpoint: str) -> None:
+    """Four clients ask slow questions, so that some are being answered at the switch."""
     a_config(aws, "second", blue=1.0)
+    client = aws.client("sagemaker-runtime")
+    answers: list[str] = []
+    moved = threading.Event()
 
-    aws.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName="second")
-    answers = set()
+    def keep_asking() -> int:
+        asked = 0
+        while not moved.is_set():
+            answer = client.invoke_endpoint(EndpointName=endpoint, Body=b"slow")
+            answers.append(answer["Body"].read().decode())
+            asked += 1
+        return asked
 
-    def moved() -> bool:
-        answers.add(ask(aws, endpoint)[1])
-        return "second-blue" in answers
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(keep_asking) for _ in range(4)]
+        eventually(lambda: answers)
+        aws.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName="second")
+        eventually(lambda: answers.count("second-blue") >= 8 or any(a.done() for a in asking))
+        moved.set()
+        asked = sum(each.result() for each in asking)
 
-    eventually(moved)
     settled(aws, endpoint)
-    assert answers <= {"first-blue", "first-green", "second-blue"}
+    assert set(answers) <= {"first-blue", "first-green", "second-blue"}
+    assert len(answers) == asked
 
 
 def test_an_endpoint_nobody_made_is_refused_in_sagemakers_words(aws: Aws) -> None:
     with pytest.raises(ClientError, match="Could not find endpoint"):
         aws.sagemaker.describe_endpoint(EndpointName="nobody")
+
+
+def test_a_question_to_an_endpoint_nobody_made_is_refused_in_the_runtimes_words(aws: Aws) -> None:
+    with pytest.raises(ClientError) as raised:
+        ask(aws, "nobody")
+
+    assert raised.value.response["Error"]["Code"] == "ValidationError"
+    assert raised.value.response["Error"]["Message"] == (
+        "Endpoint nobody of account 123456789012 not found."
+    )
+
+
+@pytest.fixture
+def steered(aws: Aws) -> Iterator[str]:
+    """An endpoint of one test alone, with green beside blue."""
+    name = f"steered-{uuid.uuid4().hex[:8]}"
+    a_config(aws, name, blue=1.0, green=1.0)
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert settled(aws, name)["EndpointStatus"] == "InService"
+    yield name
+    with suppress(ClientError):
+        aws.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_while_weights_move_the_old_ones_are_current_and_the_new_desired(
+    aws: Aws, steered: str
+) -> None:
+    aws.wait.touch()
+    aws.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=steered,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "blue", "DesiredWeight": 0.25, "DesiredInstanceCount": 2}
+        ],
+    )
+
+    during = aws.sagemaker.describe_endpoint(EndpointName=steered)
+    aws.wait.unlink()
+    after = settled(aws, steered)
+    assert (during["EndpointStatus"], _blue(during)) == ("Updating", (1.0, 0.25, 1, 2))
+    assert (after["EndpointStatus"], _blue(after)) == ("InService", (0.25, 0.25, 2, 2))
+
+
+def _blue(told: Mapping[str, Any]) -> tuple[float, float, int, int]:
+    (variant,) = [v for v in told["ProductionVariants"] if v["VariantName"] == "blue"]
+    return (
+        variant["CurrentWeight"],
+        variant["DesiredWeight"],
+        variant["CurrentInstanceCount"],
+        variant["DesiredInstanceCount"],
+    )
+
+
+def test_an_endpoint_is_deleting_until_the_last_answer_is_given(aws: Aws, steered: str) -> None:
+    aws.wait.touch()
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask, aws, steered, b"wait", TargetVariant="blue")
+        eventually((aws.wait.parent / "waiting").exists)
+        aws.sagemaker.delete_endpoint(EndpointName=steered)
+
+        told = aws.sagemaker.describe_endpoint(EndpointName=steered)
+        with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+            aws.sagemaker.delete_endpoint(EndpointName=steered)
+        aws.wait.unlink()
+
+        assert asking.result() == ("blue", f"{steered}-blue")
+    assert told["EndpointStatus"] == "Deleting"
+    eventually(lambda: steered not in _endpoints(aws))
+
+
+def _endpoints(aws: Aws) -> list[str]:
+    return [e["EndpointName"] for e in aws.sagemaker.list_endpoints()["Endpoints"]]
+
+
+def test_the_newest_endpoint_is_listed_first(aws: Aws, endpoint: str, steered: str) -> None:
+    assert [e for e in _endpoints(aws) if e in {endpoint, steered}] == [steered, endpoint]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        (
+            "DataCaptureConfig",
+            {
+                "InitialSamplingPercentage": 1,
+                "DestinationS3Uri": "s3://any/where",
+                "CaptureOptions": [{"CaptureMode": "Input"}],
+            },
+        ),
+        (
+            "ShadowProductionVariants",
+            [
+                {
+                    "VariantName": "shadow",
+                    "ModelName": "first-blue",
+                    "InstanceType": "ml.m5.xlarge",
+                    "InitialInstanceCount": 1,
+                }
+            ],
+        ),
+    ],
+)
+def test_what_would_have_no_effect_in_a_configuration_is_refused_by_name(
+    aws: Aws, endpoint: str, member: str, value: Any
+) -> None:
+    variant = {
+        "VariantName": "blue",
+        "ModelName": "first-blue",
+        "InstanceType": "ml.m5.xlarge",
+        "InitialInstanceCount": 1,
+    }
+
+    with pytest.raises(ClientError, match=f"{member}: not emulated yet"):
+        aws.sagemaker.create_endpoint_config(
+            EndpointConfigName="refused", ProductionVariants=[variant], **{member: value}
+        )
+
+
+def test_deployment_guardrails_are_refused_by_name(aws: Aws, endpoint: str) -> None:
+    policy = {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}}
+
+    with pytest.raises(ClientError, match="DeploymentConfig: not emulated yet"):
+        aws.sagemaker.update_endpoint(
+            EndpointName=endpoint,
+            EndpointConfigName="first",
+            DeploymentConfig={"BlueGreenUpdatePolicy": policy},
+        )
+
+
+def test_a_group_keeps_its_policy(aws: Aws) -> None:
+    sagemaker = aws.sagemaker
+    sagemaker.create_model_package_group(ModelPackageGroupName="shared")
+
+    sagemaker.put_model_package_group_policy(
+        ModelPackageGroupName="shared", ResourcePolicy='{"Version": "2012-10-17"}'
+    )
+
+    told = sagemaker.get_model_package_group_policy(ModelPackageGroupName="shared")
+    assert told["ResourcePolicy"] == '{"Version": "2012-10-17"}'
+
+
+def test_versions_are_listed_oldest_first_unless_asked_otherwise(aws: Aws) -> None:
+    aws.sagemaker.create_model_package_group(ModelPackageGroupName="listed")
+    for _ in range(3):
+        aws.sagemaker.create_model_package(ModelPackageGroupName="listed")
+
+    def listed(**order: str) -> list[int]:
+        told = aws.sagemaker.list_model_packages(ModelPackageGroupName="listed", **order)
+        return [each["ModelPackageVersion"] for each in told["ModelPackageSummaryList"]]
+
+    assert listed() == [1, 2, 3]
+    assert listed(SortBy="CreationTime", SortOrder="Descending") == [3, 2, 1]
+
+
+# -- events, held to the samples of AWS's documentation --------------------------------------
+
+
+def heard(aws: Aws, key: str, value: str, last: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The event about a thing for which `last` is true."""
+    found: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        details = (e["detail"] for e in aws.events())
+        found.extend(d for d in details if d.get(key) == value and last(d))
+        return bool(found)
+
+    eventually(look)
+    return found[0]
+
+
+def kind(value: Any) -> str:
+    """The JSON type of a value; a whole number is not a floating one."""
+    match value:
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "floating"
+        case str():
+            return "text"
+        case list():
+            return "list"
+        case _:
+            return "object"
+
+
+def missing(sample: Any, told: Any, where: str = "detail") -> list[str]:
+    """What the sample has and the event has not, or has in another JSON type."""
+    if kind(sample) != kind(told):
+        return [f"{where} is {kind(told)}, documented as {kind(sample)}"]
+    if isinstance(sample, dict):
+        absent = [f"{where}.{key} is missing" for key in sample if key not in told]
+        return absent + [
+            fault
+            for key in sample
+            if key in told
+            for fault in missing(sample[key], told[key], f"{where}.{key}")
+        ]
+    if isinstance(sample, list) and sample and told:
+        return missing(sample[0], told[0], f"{where}[0]")
+    return []
+
+
+def sample_of(name: str) -> dict[str, Any]:
+    detail: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text())["detail"]
+    return detail
+
+
+def test_a_training_event_has_the_documented_fields_and_types(aws: Aws) -> None:
+    sample = sample_of("sagemaker_training_job_completed")
+    a_training(aws, "documented", more={"Tags": [{"Key": "drop", "Value": "1"}]}, Hyper="3")
+
+    told = heard(aws, "TrainingJobName", "documented", lambda d: "TrainingEndTime" in d)
+
+    ours = {  # members of the request that this job has no use for
+        "detail.InputDataConfig[0].ContentType is missing",
+        "detail.InputDataConfig[0].CompressionType is missing",
+        "detail.InputDataConfig[0].RecordWrapperType is missing",
+        "detail.OutputDataConfig.KmsKeyId is missing",
+        "detail.ResourceConfig.VolumeKmsKeyId is missing",
+    }
+    assert set(missing(sample, told)) == ours
+    assert told["Tags"] == {"drop": "1"}
+    assert set(told) - set(sample) <= set(_members("DescribeTrainingJob"))
+
+
+def test_an_endpoint_event_has_the_documented_fields_and_types(aws: Aws) -> None:
+    sample = sample_of("sagemaker_endpoint_in_service")
+    name = f"documented-{uuid.uuid4().hex[:8]}"
+    a_config(aws, name, blue=1.0)
+    aws.sagemaker.create_endpoint(
+        EndpointName=name, EndpointConfigName=name, Tags=[{"Key": "k", "Value": "v"}]
+    )
+
+    told = heard(aws, "EndpointName", name, lambda d: d["EndpointStatus"] == "IN_SERVICE")
+
+    assert missing(sample, told) == []
+    assert told["Tags"] == {"k": "v"}
+    assert set(told) == set(sample)
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_package_event_has_the_documented_fields_and_types(aws: Aws) -> None:
+    sample = sample_of("sagemaker_model_package_rejected")
+    aws.sagemaker.create_model_package_group(ModelPackageGroupName="documented")
+    arn = aws.sagemaker.create_model_package(
+        ModelPackageGroupName="documented",
+        **{key: sample[key] for key in ("InferenceSpecification", "ModelMetrics")},
+        MetadataProperties=sample["MetadataProperties"],
+        ModelLifeCycle={"Stage": "Development", "StageStatus": "Pending"},
+    )["ModelPackageArn"]
+    made = heard(aws, "ModelPackageArn", arn, lambda _: True)
+
+    aws.sagemaker.update_model_package(
+        ModelPackageArn=arn,
+        ModelLifeCycle=sample["ModelLifeCycle"],
+        SourceUri="s3://any/where",
+    )
+
+    told = heard(aws, "ModelPackageArn", arn, lambda d: "UpdatedModelPackageFields" in d)
+    assert "UpdatedModelPackageFields" not in made
+    assert missing(sample, told) == []
+    assert told["UpdatedModelPackageFields"] == ["ModelLifeCycle", "sourceUri"]
+    assert set(told) - set(sample) <= set(_members("DescribeModelPackage"))
+
+
+def test_a_processing_event_has_the_documented_fields_and_types(aws: Aws) -> None:
+    sample = sample_of("sagemaker_processing_job_failed")
+    request = {
+        "ProcessingJobName": "documented",
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": "1.dkr.ecr.us-east-1.amazonaws.com/unknown:1"},
+        "ProcessingResources": sample["ProcessingResources"],
+        "StoppingCondition": sample["StoppingCondition"],
+        "NetworkConfig": sample["NetworkConfig"],
+        "ProcessingInputs": [
+            {
+                "InputName": "in",
+                "S3Input": {
+                    "S3Uri": f"s3://{BUCKET}/rows/",
+                    "LocalPath": "/opt/ml/processing/input/in",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                    "S3DataDistributionType": "FullyReplicated",
+                },
+            }
+        ],
+        "ProcessingOutputConfig": {
+            "KmsKeyId": "key",
+            "Outputs": [
+                {
+                    "OutputName": "out",
+                    "S3Output": {
+                        "S3Uri": f"s3://{BUCKET}/processed",
+                        "LocalPath": "/opt/ml/processing/output",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ],
+        },
+    }
+    aws.sagemaker.create_processing_job(**request)
+
+    told = heard(aws, "ProcessingJobName", "documented", lambda d: "ProcessingEndTime" in d)
+
+    assert told["ProcessingJobStatus"] == "Failed"
+    assert missing(sample, told) == []
+    assert set(told) - set(sample) <= set(_members("DescribeProcessingJob"))
+
+
+def _members(operation: str) -> list[str]:
+    shape = model().operation_model(operation).output_shape
+    return list(getattr(shape, "members", {}))

@@ -6,24 +6,30 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from local.alarms import Alarms
 from local.clock import Clock
 from local.cloud import Account
 from local.cloudformation import CloudFormation
 from local.cloudwatch import CloudWatch
+from local.eventbridge import EventBus
 from local.front import Front
 from local.http_messages import HttpRequest, HttpResponse
 from local.http_server import HttpServer
+from local.images import Images
 from local.lambdas import Lambdas
 from local.logs import Logs
+from local.metrics import Metrics
 from local.moto_app import MotoApp
 from local.queues import Queues
 from local.s3_events import S3Events
+from local.sagemaker import SageMaker
+from local.scheduler import Scheduler
 
 TIME_SCALE = 600.0
 
@@ -41,11 +47,15 @@ class RecordedMetrics:
         return {}
 
 
+class Handles(Protocol):
+    def handle(self, action: str, request: dict[str, Any]) -> dict[str, Any]: ...
+
+
 @dataclass
 class RecordedCalls:
-    """A service that remembers its calls and answers with the ARNs that callers need."""
+    """A service of ours with a memory: what it does not know or accept, it refuses."""
 
-    account: Account
+    service: Handles
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refused: dict[str, Exception] = field(default_factory=dict)
 
@@ -53,25 +63,17 @@ class RecordedCalls:
         self.calls.append((action, request))
         if action in self.refused:
             raise self.refused[action]
-        name = str(request.get("Name") or request.get("ModelPackageGroupName") or "")
-        return {
-            "RuleArn": self.account.arn("events", f"rule/{name}"),
-            "EventBusArn": self.account.arn("events", f"event-bus/{name}"),
-            "ScheduleArn": self.account.arn("scheduler", f"schedule/default/{name}"),
-            "ScheduleGroupArn": self.account.arn("scheduler", f"schedule-group/{name}"),
-            "ModelPackageGroupArn": self.account.arn("sagemaker", f"model-package-group/{name}"),
-        }
-
-    def actions(self) -> list[str]:
-        return [action for action, _ in self.calls]
+        return self.service.handle(action, request)
 
 
 @dataclass
 class RecordedBus(RecordedCalls):
+    """Events are remembered instead of delivered."""
+
     emitted: list[dict[str, Any]] = field(default_factory=list)
 
     def emit(
-        self, *, source: str, detail_type: str, detail: dict[str, Any], resources: Any = ()
+        self, *, source: str, detail_type: str, detail: Mapping[str, Any], resources: Any = ()
     ) -> str:
         event = {
             "source": source,
@@ -83,27 +85,33 @@ class RecordedBus(RecordedCalls):
         return str(uuid.uuid4())
 
     def handle(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
-        for entry in request.get("Entries", []) if action == "PutEvents" else []:
+        if action != "PutEvents":
+            return super().handle(action, request)
+        entries = request["Entries"]
+        for entry in entries:
             detail = json.loads(entry["Detail"])
             self.emit(source=entry["Source"], detail_type=entry["DetailType"], detail=detail)
-        return super().handle(action, request)
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "id"} for _ in entries]}
 
 
 class Core:
-    """moto, Lambda, Logs and CloudFormation for real; events, scheduler and SageMaker recorded."""
+    """moto, Lambda, Logs and CloudFormation at work; the calls of the others are recorded."""
 
     def __init__(self, state: Path) -> None:
         self._front: Callable[[HttpRequest], HttpResponse] = lambda _: HttpResponse(503)
         self.http = HttpServer(0, lambda request: self._front(request))
         self.account = account = Account(f"http://127.0.0.1:{self.http.port}")
         clock = Clock(TIME_SCALE)
+        queues = Queues(account)
         self.metrics = RecordedMetrics()
-        self.bus = RecordedBus(account)
-        self.scheduler = RecordedCalls(account)
-        self.sagemaker = RecordedCalls(account)
-        self.alarms = RecordedCalls(account)
         self.logs = Logs(account, clock, self.metrics)
-        self.lambdas = Lambdas(account, clock, self.logs, self.metrics, Queues(account), state)
+        self.lambdas = Lambdas(account, clock, self.logs, self.metrics, queues, state)
+        self.bus = bus = RecordedBus(EventBus(account, clock, self.lambdas, queues))
+        self.scheduler = RecordedCalls(Scheduler(account, clock, self.lambdas, queues, bus))
+        self.alarms = RecordedCalls(Alarms(account, clock, Metrics(account, clock), bus))
+        self.sagemaker = RecordedCalls(
+            SageMaker(account, clock, bus, self.metrics, self.logs, Images([]), state)
+        )
         services = {
             "events": self.bus.handle,
             "scheduler": self.scheduler.handle,

@@ -1,0 +1,73 @@
+"""One endpoint, and what is told of it: to DescribeEndpoint and as an event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any
+
+from local.sagemaker.fleet import Fleet
+from local.sagemaker.parts import Request, milliseconds, with_times
+
+IN_PROGRESS = frozenset({"Creating", "Updating", "Deleting"})
+SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+
+
+@dataclass
+class Endpoint:
+    """One endpoint, under its lock."""
+
+    name: str
+    told: dict[str, Any]
+    fleet: Fleet | None = None
+    lock: RLock = field(default_factory=RLock)
+
+    @property
+    def status(self) -> str:
+        return str(self.told["EndpointStatus"])
+
+    def described(self) -> Request:
+        with self.lock:
+            told = dict(self.told)
+            if self.fleet is not None:
+                told["ProductionVariants"] = [v.described() for v in self.fleet.variants.values()]
+        return told
+
+    def event(self, tags: Callable[[str], dict[str, str]]) -> Request:
+        """The detail of its state change; every number is a float, as in SageMaker's."""
+        told = self.described()
+        detail = {
+            "EndpointName": told["EndpointName"],
+            "EndpointArn": told["EndpointArn"],
+            "EndpointConfigName": told["EndpointConfigName"],
+            "ProductionVariants": [
+                {key: _floating(value) for key, value in variant.items() if key != "DeployedImages"}
+                for variant in told.get("ProductionVariants", [])
+            ],
+            "EndpointStatus": _upper_snake(told["EndpointStatus"]),
+            "CreationTime": told["CreationTime"],
+            "LastModifiedTime": told["LastModifiedTime"],
+            "Tags": tags(told["EndpointArn"]),
+        }
+        if "FailureReason" in told:
+            detail["FailureReason"] = told["FailureReason"]
+        event: Request = with_times(detail, lambda moment: float(milliseconds(moment)))
+        return event
+
+
+def pending(fleet: Fleet) -> Request:
+    """What DescribeEndpoint tells of a fleet on its way."""
+    return {
+        "EndpointConfigName": fleet.config,
+        "ProductionVariants": [
+            {"VariantName": v.name, "DesiredWeight": v.weight, "DesiredInstanceCount": v.count}
+            for v in fleet.variants.values()
+        ],
+    }
+
+
+def _floating(value: Any) -> Any:
+    return float(value) if isinstance(value, int) else value
+
+
+def _upper_snake(status: str) -> str:
+    return "".join(f"_{c}" if c.isupper() else c for c in status).strip("_").upper()
