@@ -38,6 +38,7 @@ def _table(p: Places) -> Grants:
             _looking_up(p),
             _allow(["ssm:GetParameter"], p.definitions()),
             *_reading(p, "code/*"),
+            _allow(["s3:ListBucket"], p.storage.data.bucket_arn, **_prefix("holdouts/*")),
             *_starting(p, "CreateTrainingJob", "training-job"),
             _pass(p.roles.training),
         ],

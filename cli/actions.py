@@ -14,6 +14,7 @@ from cli.upload import File, Progress, drop_id, gather, put, upload
 from events.catalog import RollbackRequested, TrainingRequested
 from events.words import Reason
 from functions.accept_drop.check import check
+from functions.aws.objects import split
 from functions.definition import Definition, DefinitionError, Deployed, read_definition
 from functions.drops import Fault, prefix_of
 from functions.ledger import (
@@ -21,8 +22,10 @@ from functions.ledger import (
     EndpointRecord,
     RolloutRecord,
     RunRecord,
+    RunState,
 )
 from functions.names import rollout_id, run_id
+from functions.places import holdout as holdout_folder
 from functions.registry import Approval, Version
 from functions.tracing import child_of
 
@@ -64,25 +67,23 @@ def holdout(home: Home, model: str, paths: list[Path], *, id_: str, progress: Pr
     """Upload a holdout, checked as a drop is; raises BadInputError, also when it exists."""
     files = gather(paths)
     data = deployed(home, model).definition.data
-    s3, bucket = home.connect("s3"), home.outputs["DataBucket"]
-    prefix = f"holdouts/{model}/{drop_id(id_, option='--holdout')}/"
-    if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+    bucket = home.outputs["DataBucket"]
+    folder = holdout_folder(bucket, model, drop_id(id_, option="--holdout"))
+    if home.objects.any_in(folder):
         raise BadInputError(f"holdout {id_!r} of {model} is there and frozen; choose another id")
     for file in files:
         fault = check(file.path, file.name, data=data)
         if isinstance(fault, Fault):
             raise BadInputError(f"{fault.reason}: {fault.message}; a holdout is frozen: mend it")
-    put(s3, bucket=bucket, prefix=prefix, files=files, progress=progress)
+    _, prefix = split(folder)
+    put(home.connect("s3"), bucket=bucket, prefix=prefix, files=files, progress=progress)
     return id_
 
 
 def holdout_missing(home: Home, model: str) -> str | None:
     """What to do when the holdout that runs are judged on is not there yet; None when it is."""
     wanted = deployed(home, model).definition.evaluation.holdout
-    found = home.connect("s3").list_objects_v2(
-        Bucket=home.outputs["DataBucket"], Prefix=f"holdouts/{model}/{wanted}/", MaxKeys=1
-    )
-    if found.get("KeyCount"):
+    if home.objects.any_in(holdout_folder(home.outputs["DataBucket"], model, wanted)):
         return None
     return (
         f"{model} has no holdout {wanted!r} to judge on yet:"
@@ -91,7 +92,10 @@ def holdout_missing(home: Home, model: str) -> str | None:
 
 
 def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> tuple[str, str]:
-    """Ask for a run, perhaps with other code; the dataset's digest and the run's id."""
+    """Ask for a run, perhaps with other code; the dataset's digest and the run's id.
+
+    One that failed is begun once more; raises NothingToDoError for one that is under way or judged.
+    """
     known = deployed(home, model)
     wanted = _dataset(home, model, dataset)
     uri = code = None
@@ -100,17 +104,31 @@ def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> tuple
         config = _definition(folder).digest
         uri, code = _upload_code(home, model, folder)
     run = run_id(model=model, dataset=wanted, config=config, code=code or known.code)
+    failed = _failed(home, run)
     home.bus.publish(
         TrainingRequested(
             model=model,
             dataset=wanted,
             code_uri=uri,
             code=code,
+            run=run if failed else None,
+            attempt=failed.attempt + 1 if failed else None,
             cause="sluice train",
             traceparent=child_of(None),
         )
     )
     return wanted, run
+
+
+def _failed(home: Home, run: str) -> RunRecord | None:
+    """The run if it failed; None when there is none yet."""
+    found = home.ledger.get(RunRecord, run)
+    if found is not None and found.state is not RunState.FAILED:
+        raise NothingToDoError(
+            f"run {run} is {found.state} already: the same data, definition and code"
+            f" are the same run; `sluice show {run}`"
+        )
+    return found
 
 
 def _definition(folder: Path) -> Definition:

@@ -49,6 +49,8 @@ class TrainingRequested(Event):
     """Another code than the deployed one: its zip and its digest, given together."""
     run: RunId | None = None
     """A run that exists and was not started yet: begin it, whatever is deployed by now."""
+    attempt: int | None = None
+    """Of a run that failed: begin it once more, as this attempt. Said twice it is begun once."""
     cause: str
 
     @model_validator(mode="after")
@@ -68,11 +70,12 @@ class TrainingStarted(Event):
 
 
 class TrainingParked(Event):
-    """SageMaker has no room now; the run waits and the sweep asks again."""
+    """The run cannot begin yet (no room, nothing to judge it on); the sweep asks again."""
 
     publisher: ClassVar[str] = "start_training"
     run: RunId
     model: ModelName
+    reason: Reason
     message: str
 
 

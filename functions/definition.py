@@ -144,6 +144,7 @@ class Serving(Section):
     """`[serving]`: hardware and the latency objective."""
 
     hardware: Literal["gpu", "cpu"] = "gpu"
+    """With `gpu` the endpoint gets the machine image whose driver the serving image needs."""
     instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
     max_batch: int = Field(default=32, ge=1, le=1024)
     latency: Seconds = 0.25

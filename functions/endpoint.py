@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+GPU_MACHINE_IMAGE = "al2023-ami-sagemaker-inference-gpu-4-1"
+"""SageMaker's machine image whose driver takes CUDA 13, which the serving image is built for."""
+
 
 @dataclass(frozen=True)
 class EndpointView:
@@ -39,6 +42,8 @@ class Hardware:
     role_arn: str
     instance: str
     max_batch: int
+    machine_image: str | None = None
+    """SageMaker's name of the machine image under the container; None leaves the choice to it."""
 
 
 @dataclass(frozen=True)

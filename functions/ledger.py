@@ -114,6 +114,7 @@ _FORWARD: MappingProxyType[str, frozenset[str]] = MappingProxyType(
         RunState.EVALUATING: frozenset({"training", "approved", "held", "rejected", "failed"}),
         RunState.APPROVED: frozenset({"training"}),
         RunState.HELD: frozenset({"approved", "rejected"}),
+        RunState.FAILED: frozenset({"starting"}),
         RolloutState.PROVISIONING: frozenset({"shifting", "watching", "rolling_back", "aborted"}),
         RolloutState.SHIFTING: frozenset({"watching", "rolling_back"}),
         RolloutState.WATCHING: frozenset({"completed", "rolling_back"}),
@@ -168,6 +169,8 @@ class RunRecord(Record):
     state: RunState = RunState.STARTING
     started_at: datetime
     ended_at: datetime | None = None
+    attempt: int = 1
+    """Which try at training this is; a failed run may be begun once more."""
     training_job: str | None = None
     evaluation_job: str | None = None
     evaluations: int = 0

@@ -1,6 +1,11 @@
-"""Where the artifact bucket keeps what belongs to a dataset and to a run."""
+"""Where the buckets keep what belongs to a model, a dataset and a run."""
 
 from dataclasses import dataclass
+
+
+def holdout(data_bucket: str, model: str, id_: str) -> str:
+    """Folder of the rows that candidates of a model are judged on."""
+    return f"s3://{data_bucket}/holdouts/{model}/{id_}/"
 
 
 @dataclass(frozen=True)

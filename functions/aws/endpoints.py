@@ -21,7 +21,10 @@ from functions.names import Names
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker.client import SageMakerClient
-    from types_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
+    from types_boto3_sagemaker.literals import (
+        ProductionVariantInferenceAmiVersionType,
+        ProductionVariantInstanceTypeType,
+    )
     from types_boto3_sagemaker.type_defs import ProductionVariantTypeDef
     from types_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
 
@@ -160,6 +163,9 @@ class Endpoints:
             }
             for p in placements
         ]
+        if hardware.machine_image is not None:
+            machine = cast("ProductionVariantInferenceAmiVersionType", hardware.machine_image)
+            variants = [{**variant, "InferenceAmiVersion": machine} for variant in variants]
         _unless_there(
             lambda: self._client.create_endpoint_config(
                 EndpointConfigName=config, ProductionVariants=variants

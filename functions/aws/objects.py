@@ -36,6 +36,12 @@ class Objects:
         except ValueError:
             return None
 
+    def any_in(self, folder: str) -> bool:
+        """Whether there is any object in the folder (a URI that ends with a slash)."""
+        bucket, prefix = split(folder)
+        found = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        return found.get("KeyCount", 0) > 0
+
     def write_json(self, uri: str, value: object) -> None:
         """Write canonical JSON; the same value is the same bytes."""
         bucket, key = split(uri)

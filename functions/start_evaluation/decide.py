@@ -47,6 +47,8 @@ def decide(record: RunRecord | None, job: JobView | None) -> Outcome:
         return Ignore("no run of ours trained in this job")
     if record.state not in _TRAINING:
         return Ignore(f"run {record.run} is {record.state} already")
+    if job is not None and job.name != record.training_job:
+        return Ignore(f"run {record.run} trains in {record.training_job} now")
     return _gone(record) if job is None else _ended(job)
 
 

@@ -26,7 +26,7 @@ from functions.ledger import (
     RunState,
 )
 from functions.names import Names
-from functions.places import Places
+from functions.places import Places, holdout
 from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Wait, decide
 from functions.start_evaluation.settings import StartEvaluationSettings
 from functions.tracing import child_of
@@ -107,7 +107,6 @@ class StartEvaluation:
         self, record: RunRecord, job: str, attempt: int, artifact: str, champion: Champion | None
     ) -> EvaluationSpec:
         evaluation = record.definition.evaluation
-        holdout = f"s3://{self.data_bucket}/holdouts/{record.model}/{evaluation.holdout}/"
         return EvaluationSpec(
             name=job,
             image=self.image,
@@ -117,7 +116,7 @@ class StartEvaluation:
             code_uri=record.code_uri,
             candidate_uri=artifact,
             champion_uri=champion.artifact if champion else None,
-            holdout_uri=holdout,
+            holdout_uri=holdout(self.data_bucket, record.model, evaluation.holdout),
             output_uri=self.places.evaluation(record.model, record.run, attempt),
             environment={
                 "SLUICE_MODEL": record.model,

@@ -12,7 +12,7 @@ from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
-from functions.endpoint import Hardware, Placement
+from functions.endpoint import GPU_MACHINE_IMAGE, Hardware, Placement
 from functions.ledger import EndpointRecord, Record, RolloutRecord, RunRecord
 from functions.names import Names, rollout_id
 from functions.start_rollout.decide import Begin, Case, Ignore, Outcome, Resume, decide
@@ -102,6 +102,7 @@ class StartRollout:
             role_arn=self.role_arn,
             instance=serving.instances[0],
             max_batch=serving.max_batch,
+            machine_image=GPU_MACHINE_IMAGE if serving.hardware == "gpu" else None,
         )
         try:
             self.endpoints.place(rollout.model, placements, hardware)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.words import Reason
 from functions.definition import Deployed
 from functions.ledger import RunRecord, RunState
 from functions.names import run_id
@@ -38,6 +39,15 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Park:
+    """It cannot begin yet, and nothing is paid for meanwhile: the sweep asks again."""
+
+    record: RunRecord
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
 class Ignore:
     """The run exists, or cannot be."""
 
@@ -45,12 +55,12 @@ class Ignore:
     record: RunRecord | None = None
 
 
-Outcome = Start | Ignore
+Outcome = Start | Park | Ignore
 
 
 def decide(
     wish: Wish, deployed: Deployed | None, record: RunRecord | None, *, now: datetime
-) -> Outcome:
+) -> Start | Ignore:
     """Whether a training job has to be started."""
     if deployed is None:
         return Ignore(f"no model {wish.model!r} is deployed here")
@@ -59,19 +69,41 @@ def decide(
     return resume(record)
 
 
-def resume(record: RunRecord | None) -> Outcome:
-    """Whether a run that is known still has to be begun."""
+def resume(record: RunRecord | None, attempt: int | None = None) -> Start | Ignore:
+    """Whether a run that is known still has to be begun, or (one that failed) once more."""
     if record is None:
         return Ignore("no such run")
     if record.state in _RESUMABLE:
         return Start(record)
-    return Ignore(f"run {record.run} is {record.state} already{_advice(record)}", record)
+    if record.state is RunState.FAILED and attempt == record.attempt + 1:
+        return Start(_once_more(record, attempt))
+    advice = "; `sluice train` begins it once more" if record.state is RunState.FAILED else ""
+    return Ignore(f"run {record.run} is {record.state} already{advice}", record)
 
 
-def _advice(record: RunRecord) -> str:
-    if record.state is not RunState.FAILED:
-        return ""
-    return "; a run that failed is not begun again: change the data, the code or the definition"
+def judgeable(start: Start, *, holdout: bool) -> Start | Park:
+    """A candidate that nobody can judge is not trained: it would be paid for in vain."""
+    if holdout:
+        return start
+    wanted, model = start.record.definition.evaluation.holdout, start.record.model
+    return Park(
+        start.record,
+        Reason.NO_HOLDOUT,
+        f"no holdout {wanted!r} to judge it on;"
+        f" `sluice drop {model} FOLDER --holdout {wanted}`, then it begins by itself",
+    )
+
+
+def _once_more(record: RunRecord, attempt: int) -> RunRecord:
+    return record.changed(
+        state=RunState.STARTING,
+        attempt=attempt,
+        training_job=None,
+        artifact=None,
+        ended_at=None,
+        reason=None,
+        message="",
+    )
 
 
 def _new(wish: Wish, deployed: Deployed, now: datetime) -> RunRecord:

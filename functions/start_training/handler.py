@@ -15,14 +15,24 @@ from events.words import Reason
 from functions.aws.book import Book
 from functions.aws.definitions import Definitions
 from functions.aws.jobs import Jobs
+from functions.aws.objects import Objects
 from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.world import World
 from functions.definition import DefinitionError, Deployed
 from functions.jobs import TrainingSpec
 from functions.ledger import RETRY_AFTER, DropRecord, RunRecord, RunState
 from functions.names import Names
-from functions.places import Places
-from functions.start_training.decide import Ignore, Outcome, Start, Wish, decide, resume
+from functions.places import Places, holdout
+from functions.start_training.decide import (
+    Ignore,
+    Outcome,
+    Park,
+    Start,
+    Wish,
+    decide,
+    judgeable,
+    resume,
+)
 from functions.start_training.settings import StartTrainingSettings
 from functions.tracing import child_of
 from functions.turn import Told, lambda_handler
@@ -36,7 +46,9 @@ class StartTraining:
     definitions: Definitions
     jobs: Jobs
     names: Names
+    objects: Objects
     places: Places
+    data_bucket: str
     image: str
     role_arn: str
 
@@ -45,15 +57,23 @@ class StartTraining:
             outcome = self.load_and_decide(seen, now)
         except DefinitionError as error:
             outcome = Ignore(str(error))
-        record = self.start(outcome.record, now) if isinstance(outcome, Start) else outcome.record
+        record = self.apply(outcome, now)
         self._take_over(seen)
         return Told(outcome, record)
 
     def load_and_decide(self, seen: DatasetReady | TrainingRequested, now: datetime) -> Outcome:
         """The run that is meant, begun or not; raises DefinitionError."""
+        outcome = self._wanted(seen, now)
+        if isinstance(outcome, Ignore):
+            return outcome
+        wanted = outcome.record
+        folder = holdout(self.data_bucket, wanted.model, wanted.definition.evaluation.holdout)
+        return judgeable(outcome, holdout=self.objects.any_in(folder))
+
+    def _wanted(self, seen: DatasetReady | TrainingRequested, now: datetime) -> Start | Ignore:
         match seen:
-            case TrainingRequested(run=str(run)):
-                return resume(self.book.get(RunRecord, run))
+            case TrainingRequested(run=str(run), attempt=attempt):
+                return resume(self.book.get(RunRecord, run), attempt)
             case TrainingRequested(code_uri=str(uri), code=str(code)):
                 meant: Deployed | None = self.definitions.of_code(seen.model, uri=uri, code=code)
             case _:
@@ -62,23 +82,41 @@ class StartTraining:
         record = self.book.get(RunRecord, wish.run(meant)) if meant else None
         return decide(wish, meant, record, now=now)
 
-    def start(self, record: RunRecord, now: datetime) -> RunRecord:
+    def apply(self, outcome: Outcome, now: datetime) -> RunRecord | None:
+        """Start the job, or write down why it waits."""
+        match outcome:
+            case Start(record=record):
+                return self._start(record, now)
+            case Park(record=record, reason=reason, message=message):
+                return self._park(record, reason, message, now)
+            case Ignore(record=known):
+                return known
+
+    def _start(self, record: RunRecord, now: datetime) -> RunRecord:
         """Write the intent, start the job under its one name, write that it runs."""
-        job = self.names.training_job(record.model, record.run)
+        job = self.names.training_job(record.model, record.run, record.attempt)
         due = now + RETRY_AFTER
-        if record.revision == 0:
+        if record.training_job != job:
             (record,) = self.book.commit(record.changed(training_job=job, due_at=due))
         try:
             self.jobs.train(self._spec(record, job))
         except NoRoomError as error:
-            parked = TrainingParked(run=record.run, model=record.model, message=str(error))
-            after = record.changed(state=RunState.PARKED, message=str(error), due_at=due)
-            return self._written(after.saying(parked))
+            return self._park(record, Reason.NO_CAPACITY, str(error), now)
         except RefusedError as error:
             return self._written(_failed(record, str(error), now))
         started = TrainingStarted(run=record.run, model=record.model, job=job)
-        after = record.changed(state=RunState.TRAINING, training_job=job, due_at=due)
+        after = record.changed(state=RunState.TRAINING, reason=None, message="", due_at=due)
         return self._written(after.saying(started))
+
+    def _park(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
+        """Each new reason is said once; asking again changes nothing but the time."""
+        after = record.changed(
+            state=RunState.PARKED, reason=reason, message=message, due_at=now + RETRY_AFTER
+        )
+        if (record.state, record.reason, record.message) == (after.state, reason, message):
+            return self._written(after)
+        parked = TrainingParked(run=record.run, model=record.model, reason=reason, message=message)
+        return self._written(after.saying(parked))
 
     def _take_over(self, seen: DatasetReady | TrainingRequested) -> None:
         """The drop is in the run's hands now: the sweep need not look at it again."""
@@ -108,7 +146,7 @@ class StartTraining:
                 "run": record.run,
                 "dataset_digest": record.dataset,
                 "code_digest": record.code,
-                "attempt": "1",
+                "attempt": str(record.attempt),
             },
             environment={"TRACEPARENT": child_of(record.traceparent)},
             tags={"sluice:model": record.model, "sluice:run": record.run},
@@ -149,7 +187,9 @@ def made() -> StartTraining:
         definitions=world.definitions,
         jobs=world.jobs,
         names=world.names,
+        objects=world.objects,
         places=Places(settings.artifact_bucket),
+        data_bucket=settings.data_bucket,
         image=settings.training_image,
         role_arn=settings.training_role_arn,
     )

@@ -6,6 +6,7 @@ from functions.settings import Settings
 class StartTrainingSettings(Settings):
     """Settings of `start_training`."""
 
+    data_bucket: str
     artifact_bucket: str
     training_role_arn: str
     training_image: str

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from events.catalog import EvaluationJobSettled, RolloutAborted, RolloutAdvanced
+from events.catalog import (
+    EvaluationJobSettled,
+    RolloutAborted,
+    RolloutAdvanced,
+    TrainingRequested,
+)
 from events.words import Reason
 from functions.endpoint import NO_TRAFFIC, Hardware
 from functions.jobs import JobStatus
@@ -98,6 +103,44 @@ def test_a_worse_candidate_never_reaches_the_endpoint() -> None:
     assert (run.state, run.reason) == (RunState.REJECTED, Reason.WORSE_THAN_CHAMPION)
     assert stage.registry.versions[(MODEL, 2)].approval is Approval.REJECTED
     assert (stage.champion, stage.serving, stage.endpoints.updates) == (1, {1: 100}, 1)
+
+
+def test_a_run_without_a_holdout_waits_and_begins_once_it_is_there() -> None:
+    stage = Stage()
+    stage.objects.empty.add("s3://data/holdouts/digits/v1/")
+
+    stage.drop("monday")
+    stage.elapse(3 * SWEEP_EVERY)
+    waiting = stage.run_of("monday")
+    said = stage.bus.names()
+    stage.objects.empty.clear()
+    stage.rest()
+
+    assert (waiting.state, waiting.reason) == (RunState.PARKED, Reason.NO_HOLDOUT)
+    assert said.count("TrainingParked") == 1
+    assert (stage.champion, stage.run_of("monday").reason) == (1, None)
+
+
+def test_a_run_that_failed_is_trained_once_more_when_asked_and_only_once() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: bool(stage.jobs.running()))
+    stage.jobs.end(stage.jobs.running()[0], JobStatus.FAILED, "CapacityError")
+    stage.settle()
+    failed = stage.run_of("monday")
+    again = TrainingRequested(
+        model=MODEL, dataset=failed.dataset, run=failed.run, attempt=2, cause="a person"
+    )
+
+    stage.bus.publish(again, again)
+    stage.settle(until=lambda: bool(stage.jobs.running()))
+    stage.jobs.tell(failed.training_job or "")
+    stage.rest()
+
+    run = stage.run_of("monday")
+    assert (failed.state, run.state, run.attempt) == (RunState.FAILED, RunState.APPROVED, 2)
+    assert list(stage.jobs.trainings) == [NAMES.training_job(MODEL, run.run, n) for n in (1, 2)]
+    assert stage.champion == 1
 
 
 def test_a_report_is_read_only_once_its_job_has_completed() -> None:

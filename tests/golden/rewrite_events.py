@@ -21,6 +21,7 @@ _SAID: dict[str, object] = {
     "code": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "run": "0123456789ab",
     "rows": 1500,
+    "attempt": 2,
     "cause": "a person",
     "job": "sluice-dev-digits-0123456789ab-t1",
     "version": 2,

@@ -24,12 +24,6 @@ NOT_CALLED = {
 }
 """Granted to every function although no function calls it."""
 
-NOT_CALLED_YET = {
-    "roll_back": {
-        "sagemaker:DeleteEndpoint": "a first version that fails its probe is taken off the endpoint"
-    }
-}
-
 NEEDS = {
     "sagemaker:CreateEndpoint": {"endpoint", "endpoint-config"},
     "sagemaker:CreateEndpointConfig": {"endpoint-config"},
@@ -75,6 +69,7 @@ def actions(call: Call) -> set[str]:
     asked = {
         "dynamodb:TransactWriteItems": {"dynamodb:PutItem"},
         "s3:ListObjectVersions": {"s3:ListBucketVersions"},
+        "s3:ListObjectsV2": {"s3:ListBucket"},
         "s3:GetObject": (
             {"s3:GetObjectVersion"}
             if "VersionId" in call.keywords
@@ -165,9 +160,7 @@ def test_every_call_a_function_can_make_is_allowed(dev: Synthesized, unit: str) 
 
 @pytest.mark.parametrize("unit", FUNCTIONS)
 def test_every_allowed_action_is_a_call_of_the_function(dev: Synthesized, unit: str) -> None:
-    excused = {*NOT_CALLED, *NOT_CALLED_YET.get(unit, {})}
-
-    assert allowed(statements(dev, unit)) - needed(unit) - excused == set()
+    assert allowed(statements(dev, unit)) - needed(unit) - {*NOT_CALLED} == set()
 
 
 @pytest.mark.parametrize("unit", FUNCTIONS)
@@ -204,7 +197,7 @@ def test_where_a_function_may_read_it_may_see_that_nothing_is_there(
 ) -> None:
     granted = statements(dev, unit)
 
-    assert paths(granted, "s3:ListBucket") == paths(granted, "s3:GetObject")
+    assert paths(granted, "s3:ListBucket") >= paths(granted, "s3:GetObject")
 
 
 def test_no_condition_asks_for_what_a_call_does_not_carry(dev: Synthesized) -> None:

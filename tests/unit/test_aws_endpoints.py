@@ -138,6 +138,20 @@ def test_a_deployment_that_botocore_does_not_even_send_is_refused() -> None:
         endpoints(FakeClient(create_model=misshapen())).place(MODEL, [place], hardware)
 
 
+@pytest.mark.parametrize("image", [None, "some-machine-image"])
+def test_a_machine_image_is_asked_for_only_when_there_is_one(image: str | None) -> None:
+    place = Placement(variant="blue", version=2, artifact="s3://a/b", model_digest="d", weight=0)
+    hardware = Hardware("image", "role", "ml.g5.xlarge", max_batch=8, machine_image=image)
+    sagemaker = FakeClient(
+        describe_endpoint=refused("ValidationException", "Could not find endpoint")
+    )
+
+    endpoints(sagemaker).place(MODEL, [place], hardware)
+
+    (variant,) = sagemaker.request("create_endpoint_config")["ProductionVariants"]
+    assert variant.get("InferenceAmiVersion") == image
+
+
 def test_the_question_is_json() -> None:
     runtime = answering(b'{"predictions": []}')
 

@@ -2,8 +2,17 @@
 
 import pytest
 
+from events.words import Reason
 from functions.ledger import RunRecord, RunState
-from functions.start_training.decide import Ignore, Start, Wish, decide, resume
+from functions.start_training.decide import (
+    Ignore,
+    Park,
+    Start,
+    Wish,
+    decide,
+    judgeable,
+    resume,
+)
 from tests.builders import NOON, TRACE, a_deployed, a_run, digest
 
 WISH = Wish(
@@ -59,9 +68,49 @@ def test_whoever_asks_for_a_run_that_failed_is_told_what_helps() -> None:
     record = a_run(state=RunState.FAILED)
 
     assert resume(record) == Ignore(
-        f"run {record.run} is failed already; a run that failed is not begun again:"
-        " change the data, the code or the definition",
-        record,
+        f"run {record.run} is failed already; `sluice train` begins it once more", record
+    )
+
+
+def test_a_run_that_failed_is_begun_once_more_as_its_next_attempt() -> None:
+    failed = a_run(
+        state=RunState.FAILED,
+        attempt=2,
+        training_job="t2",
+        reason=Reason.JOB_FAILED,
+        message="no room",
+        ended_at=NOON,
+    )
+
+    assert resume(failed, 3) == Start(
+        failed.changed(
+            state=RunState.STARTING,
+            attempt=3,
+            training_job=None,
+            artifact=None,
+            reason=None,
+            message="",
+            ended_at=None,
+        )
+    )
+
+
+@pytest.mark.parametrize("attempt", [None, 1, 2, 4])
+def test_a_request_that_comes_twice_or_late_begins_nothing(attempt: int | None) -> None:
+    failed = a_run(state=RunState.FAILED, attempt=2)
+
+    assert isinstance(resume(failed, attempt), Ignore)
+
+
+def test_a_candidate_nobody_could_judge_is_not_trained() -> None:
+    start = Start(a_run())
+
+    assert judgeable(start, holdout=True) == start
+    assert judgeable(start, holdout=False) == Park(
+        start.record,
+        Reason.NO_HOLDOUT,
+        "no holdout 'v1' to judge it on; `sluice drop digits FOLDER --holdout v1`,"
+        " then it begins by itself",
     )
 
 
