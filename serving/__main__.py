@@ -35,15 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(environment: Mapping[str, str]) -> int:
     settings = Settings.read(environment)
     log = Log(sys.stderr, {"model": settings.model, "version": settings.version})
-    from serving.model import load
+    from serving.model import load, use_threads
     from serving.server import serve, warm_up
 
-    model = load(
-        settings.model_dir,
-        digest=settings.digest,
-        name=settings.model,
-        threads=settings.threads,
-    )
+    use_threads(settings.threads)
+    model = load(settings.model_dir, digest=settings.digest, name=settings.model)
     warm_up(model, log)
     with asyncio.Runner(loop_factory=_loop()) as runner:
         answered_all = runner.run(serve(model, settings, log))

@@ -55,6 +55,7 @@ class Batcher:
     max_batch: int
     max_queued: int
     observe: Callable[[int], None] = lambda _rows: None
+    prepare: Callable[[], None] = lambda: None  # the first that the model thread does
     waiting: int = 0  # rows that wait or are at work; touched on the caller's side only
     _queue: SimpleQueue[Item | None] = field(default_factory=SimpleQueue)
     _thread: threading.Thread | None = None
@@ -81,6 +82,7 @@ class Batcher:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        self.prepare()
         first = self._queue.get()
         while first is not None:
             batch, following = self._gather(first)

@@ -59,7 +59,7 @@ class Model:
         return answers
 
 
-def load(folder: Path, *, digest: str, name: str, threads: int) -> Model:
+def load(folder: Path, *, digest: str, name: str) -> Model:
     """Nothing is parsed or run before the digests hold, from the one asked for to each file's."""
     manifest = _manifest(folder, digest)
     source = _verify(folder, manifest)
@@ -67,7 +67,6 @@ def load(folder: Path, *, digest: str, name: str, threads: int) -> Model:
         raise ModelError(
             "MODEL_MISMATCH", f"{folder} holds model {manifest.get('model')!r}, not {name!r}"
         )
-    torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     task = _task(source)
     tensors, columns = _weights(folder / _WEIGHTS)
@@ -79,6 +78,14 @@ def load(folder: Path, *, digest: str, name: str, threads: int) -> Model:
             "MODEL_BROKEN", f"{_WEIGHTS} does not fit what build of {_MODEL_PY} makes: {error}"
         ) from error
     return Model(name, digest, columns, task, module.to(device).eval(), device)
+
+
+def use_threads(count: int) -> None:
+    """Of the calling thread: OpenMP keeps its number for each, and a new one has all the cores.
+
+    Its workers spin while they wait for each other, which costs a small model more than its work.
+    """
+    torch.set_num_threads(count)
 
 
 def _manifest(folder: Path, digest: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from serving.connection import Connection
 from serving.errors import SettingsError
 from serving.log import Log
 from serving.metrics import Metrics
-from serving.model import Model, Rows
+from serving.model import Model, Rows, use_threads
 from serving.payload import Payload
 from serving.settings import Settings
 
@@ -69,6 +70,7 @@ def application(model: Model, settings: Settings, *, post: Post, log: Log) -> Mo
         max_batch=settings.max_batch,
         max_queued=settings.max_queued,
         observe=metrics.batches.observe,
+        prepare=partial(use_threads, settings.threads),
     )
     return ModelApplication(Payload(model.columns), batcher, metrics, log)
 

@@ -19,7 +19,7 @@ from training import artifact
 
 
 def loaded(folder: Path, digest: str, *, name: str = "clouds") -> Model:
-    return load(folder, digest=digest, name=name, threads=1)
+    return load(folder, digest=digest, name=name)
 
 
 def test_it_answers_as_the_evaluation_saw_it(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,11 @@ def environment(base: Path, digest: str, **more: str) -> dict[str, str]:
 
 
 class Process:
-    def __init__(self, base: Path, *, gate: Path) -> None:
-        self.digest = write_artifact(base / "model", source=GATED.format(gate=str(gate)))
+    def __init__(self, base: Path, *, source: str, **more: str) -> None:
+        self.digest = write_artifact(base / "model", source=source)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "serving", "serve"],
-            env=environment(base, self.digest),
+            env=environment(base, self.digest, **more),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -84,12 +85,24 @@ class Process:
         (line,) = [line for line in text.decode().splitlines() if line.startswith(f"{name} ")]
         return int(line.split()[1])
 
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
     def end(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+
+@contextmanager
+def running(base: Path, *, source: str, **more: str) -> Iterator[Process]:
+    process = Process(base, source=source, **more)
+    try:
+        yield process
+    finally:
+        process.end()
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -106,9 +119,8 @@ def gate(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(tmp_path: Path, gate: Path) -> Iterator[Process]:
-    process = Process(tmp_path, gate=gate)
-    yield process
-    process.end()
+    with running(tmp_path, source=GATED.format(gate=str(gate))) as process:
+        yield process
 
 
 def answer(value: int) -> tuple[int, bytes]:
@@ -232,3 +244,14 @@ def test_a_wrong_argument_is_told_the_right_one(tmp_path: Path) -> None:
     status, told = refused(environment(tmp_path, "0" * 64), "train")
 
     assert (status, told) == (2, "usage: python -m serving [serve]\n")
+
+
+def test_the_model_computes_on_the_threads_it_was_given_and_no_more(tmp_path: Path) -> None:
+    wide = MODEL_PY.replace("(4, 8)", "(4, 256)").replace("(8, 3)", "(256, 3)")
+    with running(tmp_path, source=wide, SLUICE_THREADS="1") as server:
+        before = server.threads()
+
+        for _ in range(4):
+            server.ask("/invocations", {"instances": [[1, 2, 3, 4]] * 32})
+
+        assert server.threads() == before
