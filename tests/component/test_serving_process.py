@@ -82,8 +82,11 @@ class Process:
 
     def metric(self, name: str) -> int:
         _, _, text = self.ask("/metrics", method="GET")
-        (line,) = [line for line in text.decode().splitlines() if line.startswith(f"{name} ")]
-        return int(line.split()[1])
+        found = [line for line in text.decode().splitlines() if line.startswith(f"{name} ")]
+        return sum(int(line.split()[1]) for line in found)
+
+    def connected(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE)
 
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
@@ -182,6 +185,97 @@ def test_a_drain_loses_nothing_and_ends_well(server: Process, gate: Path) -> Non
     assert server.process.wait(DEADLINE) == 0
 
 
+def test_a_client_that_hung_up_is_not_worked_for(server: Process, gate: Path) -> None:
+    with ThreadPoolExecutor(1) as client:
+        pending = client.submit(server.predict, 7, gated=True)
+        eventually(lambda: server.metric("sluice_queue_rows") == 1)
+        with server.connected() as leaving:
+            leaving.sendall(invocation(8))
+            eventually(lambda: server.metric("sluice_queue_rows") == 2)
+        eventually(lambda: server.metric('sluice_requests_total{code="499"}') == 1)
+
+        gate.touch()
+        assert pending.result() == answer(7)
+    eventually(lambda: server.metric("sluice_queue_rows") == 0)
+    assert server.metric("sluice_batch_rows_sum") == 1
+
+
+def test_a_client_that_only_stopped_sending_is_answered_however_late(
+    server: Process, gate: Path
+) -> None:
+    with server.connected() as half:
+        half.sendall(invocation(8, gated=True))
+        half.shutdown(socket.SHUT_WR)
+        received = b""
+        while received.count(b"100 Continue") < 2:
+            received += half.recv(4096)
+
+        gate.touch()
+        while more := half.recv(4096):
+            received += more
+
+    assert received.endswith(b'{"predictions":[8]}')
+
+
+def test_a_model_that_wants_to_exit_fails_its_request_only(tmp_path: Path) -> None:
+    source = MODEL_PY.replace(
+        "return model(x).argmax(dim=1)",
+        "if x[0, 0] < 0:\n            raise SystemExit('enough')\n"
+        "        return (x[:, 1] * 5).round().long()",
+    )
+    with running(tmp_path, source=source) as server:
+        status, told = server.predict(7, gated=True)
+
+        assert (status, json.loads(told)["error"]["message"]) == (500, "SystemExit: enough")
+        assert server.predict(7) == answer(7)
+        assert server.ask("/ping", method="GET")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"POST /invocations HTTP/1.1\r\n\r\n", b"411"),
+        (b"POST /invocations HTTP/1.1\r\nContent-Length: 6291457\r\n\r\n", b"413"),
+        (b"POST /invocations HTTP/1.1\r\nX-Long: " + b"x" * 70_000 + b"\r\n\r\n", b"431"),
+    ],
+)
+def test_every_refusal_names_version_and_digest(
+    server: Process, sent: bytes, status: bytes
+) -> None:
+    with server.connected() as client:
+        client.sendall(sent)
+        head, _, _ = client.makefile("rb").read().partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert b"\r\nX-Model-Version: 2\r\n" in head
+    assert f"\r\nX-Model-Digest: {server.digest}\r\n".encode() in head
+
+
+def test_a_ping_in_the_drain_is_told_so_with_version_and_digest(
+    server: Process, gate: Path
+) -> None:
+    with server.connected() as busy, server.connected() as client:
+        busy.sendall(invocation(7, gated=True))
+        client.sendall(b"GET /ping HTTP/1.1\r\n")
+        eventually(lambda: server.metric("sluice_queue_rows") == 1)
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not accepts(server.port))
+
+        client.sendall(b"\r\n")
+        answered = client.makefile("rb").read()
+        gate.touch()
+
+    assert answered.startswith(b"HTTP/1.1 503")
+    assert b"\r\nX-Model-Version: 2\r\n" in answered
+    assert server.digest.encode() in answered
+
+
+def invocation(value: int, *, gated: bool = False) -> bytes:
+    body = json.dumps({"instances": [[-1 if gated else 1, value, 0, 0]]}).encode()
+    return b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
 def accepts(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -219,6 +313,9 @@ def test_a_wrong_digest_refuses_to_start(tmp_path: Path) -> None:
         {"SLUICE_VERSION": ""},
         {"SLUICE_MODEL": "di gits"},
         {"SLUICE_MAX_BATCH": "0"},
+        {"SLUICE_MAX_BODY": str(25 * 2**20 + 1)},
+        {"SLUICE_MAX_ROWS": "-1"},
+        {"SLUICE_STALL_SECONDS": "soon"},
         {"SAGEMAKER_BIND_TO_PORT": "http"},
     ],
 )
