@@ -270,6 +270,20 @@ def test_a_failed_model_is_logged_with_its_trace() -> None:
     assert (line["reason"], line["traceparent"]) == ("ValueError: poison", TRACE)
 
 
+class UnreadStream(io.StringIO):
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_a_log_that_nobody_reads_keeps_no_answer_back() -> None:
+    served = Served()
+    served.application.log = Log(UnreadStream())
+
+    response = served.ask("/invocations", body={"instances": [[-1, 0]]})
+
+    assert error(response) == (500, "MODEL_FAILED")
+
+
 def test_the_metrics_count_what_was_answered() -> None:
     served = Served()
     for rows in ([[1, 2]], [[1, 2], [3, 4], [5, 6]], [[-1, 0]], [[1]]):

@@ -296,6 +296,22 @@ def refused(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def test_a_stop_is_obeyed_even_before_anything_is_served(tmp_path: Path, gate: Path) -> None:
+    waits = (
+        "import os, pathlib, time\n"
+        "while 'SLUICE_VERSION' in os.environ:\n"
+        f"    pathlib.Path({str(gate)!r}).touch()\n"
+        "    time.sleep(0.01)\n"
+    )
+    digest = write_artifact(tmp_path / "model", source=waits + MODEL_PY)
+    process = subprocess.Popen([sys.executable, "-m", "serving"], env=environment(tmp_path, digest))
+    eventually(gate.exists)
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(DEADLINE) == 0
+
+
 def test_a_wrong_digest_refuses_to_start(tmp_path: Path) -> None:
     write_artifact(tmp_path / "model")
 
