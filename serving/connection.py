@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
         """Answers what is owed, then this, then nothing more: the stream may be out of step."""
         if self._refused:
             return
-        self._refused, self._in_message = True, False
+        self._refused, self._in_message, self._deadline = True, False, None
         self._application.refused(response.status)
         self._slots.append(_Slot(head_only=False, close=True, response=response))
         if not self._feeding:

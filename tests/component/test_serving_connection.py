@@ -224,6 +224,15 @@ def test_answers_owed_come_before_a_refusal(wire: Wire) -> None:
     assert len(wire.application.asked) == 1
 
 
+def test_answers_owed_before_a_refusal_may_take_their_time(wire: Wire) -> None:
+    wire.send(get("/a"), b"nonsense\r\n\r\n")
+
+    wire.timers.move(10 * IDLE_SECONDS)
+    wire.application.answer(0)
+
+    assert wire.statuses == [200, 400]
+
+
 def test_a_client_that_asks_first_is_told_to_go_on(wire: Wire) -> None:
     wire.send(b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
 
