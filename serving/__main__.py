@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Final
 
 from serving.errors import ServingError, SettingsError
@@ -35,15 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(environment: Mapping[str, str]) -> int:
     settings = Settings.read(environment)
     log = Log(sys.stderr, {"model": settings.model, "version": settings.version})
-    from serving.model import load
+    signal.signal(signal.SIGTERM, _leave)
+    from serving.model import load, use_threads
     from serving.server import serve, warm_up
 
-    model = load(
-        settings.model_dir,
-        digest=settings.digest,
-        name=settings.model,
-        threads=settings.threads,
-    )
+    use_threads(settings.threads)
+    model = load(settings.model_dir, digest=settings.digest, name=settings.model)
     warm_up(model, log)
     with asyncio.Runner(loop_factory=_loop()) as runner:
         answered_all = runner.run(serve(model, settings, log))
@@ -51,6 +50,11 @@ def run(environment: Mapping[str, str]) -> int:
         sys.stderr.flush()
         os._exit(0)  # the model hangs in its thread: nothing more can be answered
     return 0
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Until something is served nothing is lost; process 1 of a container must ask to be told."""
+    os._exit(0)
 
 
 def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

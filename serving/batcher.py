@@ -7,6 +7,7 @@ never sleeps for more to come. Full batches form by themselves under load.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +27,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Failed:
-    """The model raised on this input; other inputs are not affected."""
+    """The model raised on this input, or wanted to exit; other inputs are not affected."""
 
     reason: str
 
@@ -55,13 +56,30 @@ class Batcher:
     max_batch: int
     max_queued: int
     observe: Callable[[int], None] = lambda _rows: None
+    prepare: Callable[[], None] = lambda: None  # the first that the model thread does
+    clock: Callable[[], float] = time.monotonic
+    stall_seconds: float = 60.0
     waiting: int = 0  # rows that wait or are at work; touched on the caller's side only
     _queue: SimpleQueue[Item | None] = field(default_factory=SimpleQueue)
     _thread: threading.Thread | None = None
+    _began: float | None = None  # when the model got its present batch; written by its thread
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
         self._thread.start()
+
+    @property
+    def is_full(self) -> bool:
+        return self.waiting >= self.max_queued
+
+    def fault(self) -> str | None:
+        """Why nothing submitted now would be answered soon, if so."""
+        if self._thread is None or not self._thread.is_alive():
+            return "the model's thread is not there"
+        began = self._began
+        if began is not None and self.clock() - began > self.stall_seconds:
+            return f"the model is at one batch for more than {self.stall_seconds:g} s"
+        return None
 
     def submit(self, rows: Rows, done: Callable[[Outcome], None]) -> Item | None:
         """None when too many rows wait already; a lone request of any size is let in."""
@@ -81,13 +99,17 @@ class Batcher:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        self.prepare()
         first = self._queue.get()
         while first is not None:
             batch, following = self._gather(first)
             rows = sum(len(item.rows) for item in batch)
             # Asked once: an item abandoned from here on still has its place among the answers.
             wanted = [item for item in batch if not item.abandoned]
-            self.post(partial(self._deliver, rows, wanted, self._outcomes(wanted)))
+            self._began = self.clock()
+            outcomes = self._outcomes(wanted)
+            self._began = None
+            self.post(partial(self._deliver, rows, wanted, outcomes))
             first = following[0] if following else self._queue.get()
 
     def _gather(self, first: Item) -> tuple[list[Item], list[Item | None]]:
@@ -108,7 +130,7 @@ class Batcher:
         rows = [item.rows for item in items]
         try:
             answers = self._answers(rows[0] if len(rows) == 1 else np.concatenate(rows))
-        except Exception as error:  # noqa: BLE001  # whatever a user's model raises
+        except BaseException as error:  # noqa: BLE001  # whatever a user's model does, the thread stays
             if len(items) == 1:
                 return [Failed(f"{type(error).__name__}: {error}")]
             middle = len(items) // 2
@@ -125,7 +147,8 @@ class Batcher:
 
     def _deliver(self, rows: int, items: list[Item], outcomes: list[Outcome]) -> None:
         self.waiting -= rows
-        self.observe(rows)
+        if items:
+            self.observe(sum(len(item.rows) for item in items))
         for item, outcome in zip(items, outcomes, strict=True):
             if not item.abandoned:
                 item.done(outcome)

@@ -13,11 +13,12 @@ import httptools
 
 from serving.messages import Abandon, Application, Request, Response, refusal
 
-BODY_LIMIT: Final = 25 * 2**20  # of InvokeEndpoint
 HEAD_LIMIT: Final = 64 * 2**10
 REQUEST_SECONDS: Final = 30.0  # from its first byte to its last
 IDLE_SECONDS: Final = 75.0
-LINGER_SECONDS: Final = 2.0  # for a refused client to read why
+WRITE_SECONDS: Final = 30.0  # for a client to make room for its answers
+LINGER_SECONDS: Final = 2.0  # for a client to go on reading what it was sent at the end
+PROBE_SECONDS: Final = 0.05  # for an answer that is about to come
 _WATCH_SECONDS: Final = 5.0
 _PIPELINED: Final = 32  # answers owed before reading stops
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -37,7 +38,7 @@ class _Slot:
 
     head_only: bool
     close: bool
-    wire: bytes | None = None
+    response: Response | None = None
     abandon: Abandon | None = None
 
 
@@ -49,17 +50,20 @@ class Connection(asyncio.Protocol):
         application: Application,
         timers: Timers,
         *,
+        body_limit: int,
         closed: Callable[[Connection], None],
     ) -> None:
         self._application = application
         self._timers = timers
+        self._body_limit = body_limit
         self._closed = closed
         self._slots: deque[_Slot] = deque()
         self._refused = self._feeding = False
         self._paused_by_peer = self._throttled = False
         self._deadline: float | None = None
+        self._read_by: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._in_message = self._in_head = False
+        self._in_message = False
         self._forget()
 
     # What the event loop says
@@ -73,8 +77,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        if self._in_head:
-            self._head_bytes += len(data)
+        self._overhead += len(data)
         self._feeding = True
         try:
             self._parser.feed_data(data)
@@ -82,32 +85,36 @@ class Connection(asyncio.Protocol):
             self._refuse(refusal(400, "UPGRADE", "this server speaks HTTP/1.1 and nothing else"))
         except httptools.HttpParserError as error:
             self._refuse(refusal(400, "BAD_REQUEST", f"this is no HTTP/1.1 request: {error}"))
-        if self._in_head and self._head_bytes > HEAD_LIMIT:
+        if self._in_message and self._overhead > HEAD_LIMIT:
             self._refuse(_head_too_large())
         self._feeding = False
         self._flush()
 
     def eof_received(self) -> bool:
         """A client that only stopped sending still gets the answers it is owed."""
+        self._in_message = False  # the rest of it will never come
         if self._slots:
+            self._deadline = None
             self._slots[-1].close = True
+            self._probe_later(2)
+        elif not self._refused:
+            self._end()
         return bool(self._slots)
 
     def pause_writing(self) -> None:
         self._paused_by_peer = True
+        self._read_by = self._timers.time() + WRITE_SECONDS
         self._throttle()
 
     def resume_writing(self) -> None:
         self._paused_by_peer = False
+        self._read_by = None
         self._throttle()
 
     def connection_lost(self, _error: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        for slot in self._slots:
-            if slot.abandon is not None:
-                slot.abandon()
-        self._slots.clear()
+        self._abandon()
         self._refused = True  # whatever comes now is too late
         self._closed(self)
 
@@ -115,8 +122,8 @@ class Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """An idle connection goes at once, a busy one after its last answer."""
-        if not self._in_message and not self._slots:
-            self._transport.close()
+        if not self._in_message and not self._slots and not self._refused:
+            self._end()
 
     # What the parser says
 
@@ -124,7 +131,7 @@ class Connection(asyncio.Protocol):
         if self._refused:
             return
         self._forget()
-        self._in_message = self._in_head = True
+        self._in_message = True
         self._late = self._application.draining
         self._await(REQUEST_SECONDS)
 
@@ -139,12 +146,11 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._refused:
             return
-        self._in_head = False
         length = self._headers.get(b"content-length")
         if self._head_size > HEAD_LIMIT:
             self._refuse(_head_too_large())
-        elif length is not None and int(length) > BODY_LIMIT:
-            self._refuse(_body_too_large())
+        elif length is not None and int(length) > self._body_limit:
+            self._refuse(self._body_too_large())
         elif self._parser.get_method() == b"POST" and not (
             length is not None or b"transfer-encoding" in self._headers
         ):
@@ -153,11 +159,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        self._body_size += len(body)
-        if self._body_size > BODY_LIMIT:
-            self._refuse(_body_too_large())
-        elif not self._refused:
-            self._body.append(body)
+        self._overhead = 0
+        if self._refused:
+            return
+        self._body += body
+        if len(self._body) > self._body_limit:
+            self._refuse(self._body_too_large())
 
     def on_message_complete(self) -> None:
         self._in_message = False
@@ -167,7 +174,7 @@ class Connection(asyncio.Protocol):
         method = self._parser.get_method().decode("latin-1")
         slot = _Slot(
             head_only=method == "HEAD",
-            close=not self._parser.should_keep_alive() or self._application.draining,
+            close=not self._parser.should_keep_alive() or self._late,
         )
         self._slots.append(slot)
         request = Request(
@@ -175,19 +182,19 @@ class Connection(asyncio.Protocol):
             path=self._url.partition(b"?")[0].decode("latin-1"),
             content_type=self._headers.get(b"content-type", b"").decode("latin-1"),
             traceparent=self._headers.get(b"traceparent", b"").decode("latin-1"),
-            body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            body=bytes(self._body),
             late=self._late,
         )
-        slot.abandon = self._application.handle(request, partial(self._respond, slot))
+        self._body.clear()
+        try:
+            slot.abandon = self._application.handle(request, partial(self._respond, slot))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client is owed an answer
+            self._respond(slot, self._application.failed(error))
 
     # Answers, in the order of the requests
 
     def _respond(self, slot: _Slot, response: Response) -> None:
-        slot.close = slot.close or self._application.draining
-        slot.wire = response.wire(
-            self._application.headers, close=slot.close, head_only=slot.head_only
-        )
-        slot.abandon = None
+        slot.response = response
         if not self._feeding:
             self._flush()
 
@@ -195,20 +202,19 @@ class Connection(asyncio.Protocol):
         """Answers what is owed, then this, then nothing more: the stream may be out of step."""
         if self._refused:
             return
-        self._refused, self._in_message, self._in_head = True, False, False
+        self._refused, self._in_message, self._deadline = True, False, None
         self._application.refused(response.status)
-        wire = response.wire(self._application.headers, close=True, head_only=False)
-        self._slots.append(_Slot(head_only=False, close=True, wire=wire))
+        self._slots.append(_Slot(head_only=False, close=True, response=response))
         if not self._feeding:
             self._flush()
 
     def _flush(self) -> None:
         ready, last = [], False
-        while self._slots and self._slots[0].wire is not None and not last:
+        while self._slots and self._slots[0].response is not None and not last:
             slot = self._slots.popleft()
-            ready.append(slot.wire or b"")
-            last = slot.close
-        if ready:
+            last = slot.close or self._is_over()
+            ready.append(self._wire(slot, close=last))
+        if ready and not self._transport.is_closing():
             self._transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
         if last:
             self._end()
@@ -216,14 +222,56 @@ class Connection(asyncio.Protocol):
             self._await(IDLE_SECONDS)
         self._throttle()
 
+    def _is_over(self) -> bool:
+        """In a drain the connection ends with the last request that had begun."""
+        return self._application.draining and not self._slots and not self._in_message
+
+    def _wire(self, slot: _Slot, *, close: bool) -> bytes:
+        assert slot.response is not None
+        return slot.response.wire(self._application.headers, close=close, head_only=slot.head_only)
+
+    def _probe_later(self, times: int) -> None:
+        self._timers.call_later(PROBE_SECONDS, partial(self._probe, times))
+
+    def _probe(self, times: int) -> None:
+        """Tells a client that is gone from one that only stopped sending: both look the same.
+
+        Who is gone meets the first word with a reset, which the second runs into; then what was
+        asked is dropped. Who still reads skips words that only say that its answer is to come.
+        """
+        if not self._slots or self._parser.get_http_version() != "1.1":
+            return
+        self._transport.write(_CONTINUE)
+        if times > 1:
+            self._probe_later(times - 1)
+
+    def _abandon(self) -> None:
+        for slot in self._slots:
+            if slot.abandon is not None and slot.response is None:
+                slot.abandon()
+        self._slots.clear()
+
     def _end(self) -> None:
         """A client that still sends must be able to read why it was refused: no reset at once."""
+        self._abandon()
+        if self._timer is not None:
+            self._timer.cancel()
         if not self._refused:
             self._transport.close()
-            return
-        if self._transport.can_write_eof():
+        elif self._transport.can_write_eof():
             self._transport.write_eof()
-        self._timers.call_later(LINGER_SECONDS, self._transport.close)
+        self._linger(self._transport.get_write_buffer_size())
+
+    def _linger(self, unread: int) -> None:
+        """For as long as the client goes on reading; the rest is never sent."""
+        self._timer = self._timers.call_later(LINGER_SECONDS, partial(self._leave, unread))
+
+    def _leave(self, before: int) -> None:
+        unread = self._transport.get_write_buffer_size()
+        if 0 < unread < before:
+            self._linger(unread)
+        else:
+            self._transport.abort()
 
     def _throttle(self) -> None:
         full = self._paused_by_peer or len(self._slots) > _PIPELINED
@@ -232,8 +280,10 @@ class Connection(asyncio.Protocol):
         self._throttled = full
         if full:
             self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
+            return
+        self._transport.resume_reading()
+        if self._in_message:
+            self._await(REQUEST_SECONDS)  # it was not the client that kept it waiting
 
     # Time
 
@@ -242,25 +292,29 @@ class Connection(asyncio.Protocol):
 
     def _watch(self) -> None:
         """One timer that looks again is cheaper than one that is set anew for each request."""
-        if self._deadline is None or self._timers.time() < self._deadline:
+        now = self._timers.time()
+        if self._read_by is not None and now >= self._read_by:
+            self._transport.abort()
+        elif self._deadline is None or now < self._deadline or self._throttled:
             self._timer = self._timers.call_later(_WATCH_SECONDS, self._watch)
         elif self._in_message:
             self._refuse(refusal(408, "REQUEST_TIMEOUT", "the request took too long to arrive"))
         else:
-            self._transport.close()
+            self._end()
 
     def _forget(self) -> None:
         """Nothing of one request is there when the next begins."""
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
-        self._body_size = self._head_size = self._head_bytes = 0
+        self._body = bytearray()
+        self._head_size = 0
+        self._overhead = 0  # bytes since the head began or the body last grew
         self._late = False
+
+    def _body_too_large(self) -> Response:
+        message = f"the body has more than {self._body_limit} bytes"
+        return refusal(413, "BODY_TOO_LARGE", message)
 
 
 def _head_too_large() -> Response:
     return refusal(431, "HEAD_TOO_LARGE", f"URL and headers have more than {HEAD_LIMIT} bytes")
-
-
-def _body_too_large() -> Response:
-    return refusal(413, "BODY_TOO_LARGE", f"the body has more than {BODY_LIMIT} bytes")

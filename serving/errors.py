@@ -3,8 +3,10 @@
 - ServingError
   - SettingsError    the environment does not say what to serve, or where
   - ModelError       the artifact is not the one that was asked for, or cannot be loaded
-  - BadInputError    a request's body; 400
-  - MediaTypeError   a body in a form that is not spoken here; 415
+  - RequestError     one request cannot be answered; it carries the HTTP status
+    - BadInputError    a request's body; 400
+    - TooManyRowsError a batch that would keep all others waiting; 413
+    - MediaTypeError   a body in a form that is not spoken here; 415
 """
 
 from __future__ import annotations
@@ -25,18 +27,36 @@ class ModelError(ServingError):
     """The artifact is not the one that was asked for, or cannot be loaded."""
 
 
-class BadInputError(ServingError):
+class RequestError(ServingError):
+    """One request cannot be answered."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.status = status
+
+
+class BadInputError(RequestError):
     """A body that is not a batch of rows this model can take."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("BAD_INPUT", message)
+        super().__init__(400, "BAD_INPUT", message)
 
 
-class MediaTypeError(ServingError):
+class TooManyRowsError(RequestError):
+    """A batch that would keep all others waiting."""
+
+    def __init__(self, rows: int, *, limit: int) -> None:
+        super().__init__(
+            413, "TOO_MANY_ROWS", f"the body has {rows} rows: send at most {limit} at once"
+        )
+
+
+class MediaTypeError(RequestError):
     """A body in a form that is not spoken here."""
 
     def __init__(self, given: str) -> None:
         super().__init__(
+            415,
             "UNSUPPORTED_MEDIA_TYPE",
             f"content type {given!r} is not spoken here: send application/json or text/csv",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
@@ -22,5 +23,7 @@ class Log:
     def _write(self, level: str, message: str, fields: dict[str, object]) -> None:
         head = {"time": datetime.now(UTC).isoformat(), "level": level, "message": message}
         told = {name: value for name, value in fields.items() if value != ""}
-        self.stream.write(json.dumps(head | self.context | told, default=str) + "\n")
-        self.stream.flush()
+        line = json.dumps(head | self.context | told, default=str) + "\n"
+        with suppress(OSError):  # nobody reads any more: an answer is worth more than its line
+            self.stream.write(line)
+            self.stream.flush()

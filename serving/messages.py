@@ -57,6 +57,9 @@ class Application(Protocol):
     def refused(self, status: int) -> None:
         """A request was answered before it was whole."""
 
+    def failed(self, error: Exception) -> Response:
+        """What is answered when `handle` raised."""
+
     def handle(self, request: Request, respond: Respond) -> Abandon | None:
         """Responds once, now or later; what it returns is called when the client is gone."""
 

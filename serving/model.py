@@ -53,13 +53,14 @@ class Model:
         with torch.inference_mode():
             raw_BF = torch.from_numpy(rows_BF).to(self.device)
             answers_B = self.task.predict(self.module, self.task.features(raw_BF))
+            _refuse_unless_finite(answers_B)
             answers: list[Any] = answers_B.tolist()
         if len(answers) != len(rows_BF):
             raise ValueError(f"predict of Task gave {len(answers)} answers for {len(rows_BF)} rows")
         return answers
 
 
-def load(folder: Path, *, digest: str, name: str, threads: int) -> Model:
+def load(folder: Path, *, digest: str, name: str) -> Model:
     """Nothing is parsed or run before the digests hold, from the one asked for to each file's."""
     manifest = _manifest(folder, digest)
     source = _verify(folder, manifest)
@@ -67,7 +68,6 @@ def load(folder: Path, *, digest: str, name: str, threads: int) -> Model:
         raise ModelError(
             "MODEL_MISMATCH", f"{folder} holds model {manifest.get('model')!r}, not {name!r}"
         )
-    torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     task = _task(source)
     tensors, columns = _weights(folder / _WEIGHTS)
@@ -79,6 +79,20 @@ def load(folder: Path, *, digest: str, name: str, threads: int) -> Model:
             "MODEL_BROKEN", f"{_WEIGHTS} does not fit what build of {_MODEL_PY} makes: {error}"
         ) from error
     return Model(name, digest, columns, task, module.to(device).eval(), device)
+
+
+def _refuse_unless_finite(answers_B: Tensor) -> None:
+    """JSON has no word for them: they would reach the client as null, and as a success."""
+    if answers_B.is_floating_point() and not answers_B.isfinite().all():
+        raise ValueError("predict of Task gave NaN or infinity")
+
+
+def use_threads(count: int) -> None:
+    """Of the calling thread: OpenMP keeps its number for each, and a new one has all the cores.
+
+    Its workers spin while they wait for each other, which costs a small model more than its work.
+    """
+    torch.set_num_threads(count)
 
 
 def _manifest(folder: Path, digest: str) -> dict[str, Any]:
@@ -106,25 +120,26 @@ def _verify(folder: Path, manifest: dict[str, Any]) -> bytes:
         raise ModelError(
             "MODEL_BROKEN", f"the manifest in {folder} does not name {', '.join(_PARTS)}"
         )
-    for name in _PARTS:
-        actual = _sha256(folder / name)
-        if actual != declared[name]:
+    try:
+        source = (folder / _MODEL_PY).read_bytes()
+        actual = {name: _sha256(folder / name) for name in _PARTS if name != _MODEL_PY}
+    except OSError as error:
+        raise ModelError(
+            "MODEL_MISSING", f"{error.filename} cannot be read: {error.strerror}"
+        ) from error
+    actual[_MODEL_PY] = hashlib.sha256(source).hexdigest()
+    for name, sha256 in actual.items():
+        if sha256 != declared[name]:
             raise ModelError(
                 "DIGEST_MISMATCH",
-                f"{folder / name} has sha256 {actual}, its manifest says {declared[name]}: refused",
+                f"{folder / name} has sha256 {sha256}, its manifest says {declared[name]}: refused",
             )
-    source = (folder / _MODEL_PY).read_bytes()
-    if hashlib.sha256(source).hexdigest() != declared[_MODEL_PY]:
-        raise ModelError("DIGEST_MISMATCH", f"{folder / _MODEL_PY} changed while it was read")
     return source
 
 
 def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError("MODEL_MISSING", f"{path} cannot be read: {error.strerror}") from error
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _task(source: bytes) -> Task:

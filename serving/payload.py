@@ -5,6 +5,7 @@ Letters of the shapes: B rows of a request, F feature columns.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,11 +13,13 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from serving.errors import BadInputError, MediaTypeError
+from serving.errors import BadInputError, MediaTypeError, TooManyRowsError
 from serving.model import Rows
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
+# A body of brackets alone goes deeper than msgspec follows.
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Lists(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,6 +35,7 @@ class Payload:
     """Knows the columns of the model, and so what a row looks like."""
 
     columns: tuple[str, ...]
+    max_rows: int
     _lists: msgspec.json.Decoder[_Lists] = field(
         default_factory=lambda: msgspec.json.Decoder(_Lists)
     )
@@ -52,7 +56,7 @@ class Payload:
     def _from_json(self, body: bytes) -> Sequence[Sequence[float]]:
         try:
             return self._lists.decode(body).instances
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             objects = self._as_objects(body)
             if objects is None:
                 raise BadInputError(_where(body, error)) from error
@@ -61,7 +65,7 @@ class Payload:
     def _as_objects(self, body: bytes) -> list[dict[str, float]] | None:
         try:
             return self._objects.decode(body).instances
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             return None
 
     def _row(self, index: int, instance: dict[str, float]) -> list[float]:
@@ -76,6 +80,8 @@ class Payload:
     def _array(self, instances: Sequence[Sequence[float]]) -> Rows:
         if not instances:
             raise BadInputError("instances is empty: send at least one row")
+        if len(instances) > self.max_rows:
+            raise TooManyRowsError(len(instances), limit=self.max_rows)
         width = len(self.columns)
         for index, instance in enumerate(instances):
             if len(instance) != width:
@@ -111,6 +117,8 @@ def _from_csv(body: bytes) -> list[list[float]]:
 
 
 def _csv_row(index: int, line: str) -> list[float]:
+    if not line.isascii() or "_" in line:  # float takes 1_0, and digits of any script
+        raise BadInputError(f"line {index + 1} of the body is {_shown(line)}: not numbers")
     try:
         return [float(cell) for cell in line.split(",")]
     except ValueError as error:
@@ -121,7 +129,7 @@ def _where(body: bytes, error: Exception) -> str:
     """msgspec says what it expected but not at which index: find the first value that is wrong."""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return f"the body is no JSON: {error}"
     instances = document.get("instances") if isinstance(document, dict) else None
     if not isinstance(instances, list):
@@ -144,11 +152,16 @@ def _fault(instance: object) -> str | None:
     for place, value in values:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"{place} is {_shown(value)}: it must be a number"
+        if abs(value) > sys.float_info.max:
+            return f"{place} is {_shown(value)}: it must be a finite number that fits 32 bits"
     return None
 
 
 def _shown(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
+    try:
+        text = msgspec.json.encode(value).decode()
+    except RecursionError:
+        return "nested too deep to show"
     return text if len(text) <= 40 else text[:40] + "…"
 
 

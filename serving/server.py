@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,8 @@ from serving.connection import Connection
 from serving.errors import SettingsError
 from serving.log import Log
 from serving.metrics import Metrics
-from serving.model import Model, Rows
+from serving.model import Model, Rows, use_threads
+from serving.parser import Parser
 from serving.payload import Payload
 from serving.settings import Settings
 
@@ -31,12 +33,15 @@ class Server:
     """Connections come in, and are all gone before it ends."""
 
     application: ModelApplication
+    body_limit: int
     connections: set[Connection] = field(default_factory=set)
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connection(self) -> Connection:
         loop = asyncio.get_running_loop()
-        connection = Connection(self.application, loop, closed=self._closed)
+        connection = Connection(
+            self.application, loop, body_limit=self.body_limit, closed=self._closed
+        )
         self.connections.add(connection)
         return connection
 
@@ -68,9 +73,12 @@ def application(model: Model, settings: Settings, *, post: Post, log: Log) -> Mo
         post=post,
         max_batch=settings.max_batch,
         max_queued=settings.max_queued,
+        stall_seconds=settings.stall_seconds,
         observe=metrics.batches.observe,
+        prepare=partial(use_threads, settings.threads),
     )
-    return ModelApplication(Payload(model.columns), batcher, metrics, log)
+    parser = Parser(Payload(model.columns, settings.max_rows), post)
+    return ModelApplication(parser, batcher, metrics, log)
 
 
 async def serve(model: Model, settings: Settings, log: Log) -> bool:
@@ -79,7 +87,8 @@ async def serve(model: Model, settings: Settings, log: Log) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     parts = application(model, settings, post=loop.call_soon_threadsafe, log=log)
-    server = Server(parts)
+    parts.batcher.start()
+    server = Server(parts, settings.max_body)
     try:
         listening = await loop.create_server(
             server.connection, settings.host, settings.port, backlog=_BACKLOG
@@ -90,7 +99,6 @@ async def serve(model: Model, settings: Settings, log: Log) -> bool:
             f"port {settings.port} on {settings.host} cannot be had ({error.strerror}):"
             " free it, or set SAGEMAKER_BIND_TO_PORT",
         ) from error
-    parts.batcher.start()
     port = listening.sockets[0].getsockname()[1]
     log.info("serving", port=port, columns=len(model.columns), device=str(model.device))
     await told.wait()
@@ -105,5 +113,5 @@ def warm_up(model: Model, log: Log) -> None:
     row: Rows = np.zeros((1, len(model.columns)), dtype=np.float32)
     try:
         model.predict(row)
-    except Exception as error:  # noqa: BLE001  # whatever a user's model raises
+    except BaseException as error:  # noqa: BLE001  # whatever a user's model does
         log.info("the model refused a row of zeros", reason=f"{type(error).__name__}: {error}")

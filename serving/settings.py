@@ -10,6 +10,7 @@ from typing import Final
 
 from serving.errors import SettingsError
 
+MAX_BODY: Final = 25 * 2**20  # of InvokeEndpoint
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
@@ -25,6 +26,9 @@ class Settings:
     max_batch: int  # rows the model sees at once
     max_queued: int  # rows that may wait or be at work
     threads: int  # of torch, on a CPU
+    max_body: int  # bytes
+    max_rows: int  # of one request
+    stall_seconds: int  # at one batch before the model counts as hung
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -39,6 +43,9 @@ class Settings:
             max_batch=_whole(environment, "SLUICE_MAX_BATCH", 32),
             max_queued=_whole(environment, "SLUICE_MAX_QUEUED", 1024),
             threads=_whole(environment, "SLUICE_THREADS", 1),
+            max_body=_whole(environment, "SLUICE_MAX_BODY", 6 * 2**20, high=MAX_BODY),
+            max_rows=_whole(environment, "SLUICE_MAX_ROWS", 10_000),
+            stall_seconds=_whole(environment, "SLUICE_STALL_SECONDS", 60),
         )
 
 

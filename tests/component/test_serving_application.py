@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -12,11 +15,13 @@ import pytest
 from serving.application import ModelApplication
 from serving.batcher import Batcher
 from serving.log import Log
-from serving.messages import Request, Response
+from serving.messages import Abandon, Request, Response
 from serving.metrics import Metrics
 from serving.model import Rows
+from serving.parser import LARGE, MAX_WAITING, Parser
 from serving.payload import Payload
 
+DEADLINE = 10.0
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -30,7 +35,7 @@ def predict(rows: Rows) -> list[Any]:
 
 
 class Served:
-    """An application whose model works as soon as it is asked, in this thread."""
+    """An application whose model's thread is started and stopped for each question."""
 
     def __init__(self, *, max_queued: int = 10) -> None:
         self.said = io.StringIO()
@@ -39,8 +44,9 @@ class Served:
             predict, post=lambda call: call(), max_batch=4, max_queued=max_queued,
             observe=metrics.batches.observe,
         )  # fmt: skip
+        self.parser = Parser(Payload(("a", "b"), max_rows=8), post=lambda call: call())
         self.application = ModelApplication(
-            Payload(("a", "b")), self.batcher, metrics, Log(self.said), clock=lambda: 1.0
+            self.parser, self.batcher, metrics, Log(self.said), clock=lambda: 1.0
         )
 
     def ask(
@@ -53,13 +59,15 @@ class Served:
         trace: str = "",
         late: bool = False,
     ) -> Response:
-        answers: list[Response] = []
-        request = Request(method, path, content_type, trace, json.dumps(body).encode(), late)
-        self.application.handle(request, answers.append)
+        answers: SimpleQueue[Response] = SimpleQueue()
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = Request(method, path, content_type, trace, data, late)
         self.batcher.start()
-        assert self.batcher.stop(timeout=10.0)
-        (answer,) = answers
-        return answer
+        try:
+            self.application.handle(request, answers.put)
+            return answers.get(timeout=DEADLINE)
+        finally:
+            assert self.batcher.stop(timeout=DEADLINE)
 
 
 def error(response: Response) -> tuple[int, str]:
@@ -80,6 +88,8 @@ def test_an_invocation_is_answered_with_predictions() -> None:
         ("/invocations", "GET", None, (405, "METHOD_NOT_ALLOWED")),
         ("/ping", "POST", None, (405, "METHOD_NOT_ALLOWED")),
         ("/invocations", "POST", {"instances": [[1]]}, (400, "BAD_INPUT")),
+        ("/invocations", "POST", b"[" * 5000, (400, "BAD_INPUT")),
+        ("/invocations", "POST", {"instances": [[1, 2]] * 9}, (413, "TOO_MANY_ROWS")),
         ("/invocations", "POST", {"instances": [[-1, 0]]}, (500, "MODEL_FAILED")),
         ("/invocations", "POST", {"instances": [[-2, 0]]}, (500, "MODEL_FAILED")),
     ],
@@ -100,12 +110,12 @@ def test_a_wrong_method_is_told_the_right_one() -> None:
     assert Served().ask("/ping", method="PUT").headers == "Allow: GET, HEAD\r\n"
 
 
-def test_a_full_queue_says_so_and_when_to_come_back() -> None:
+@pytest.mark.parametrize("body", [{"instances": [[1, 2]]}, b"[not even parsed"])
+def test_a_full_queue_says_so_and_when_to_come_back(body: object) -> None:
     served = Served(max_queued=1)
-    waiting = Request("POST", "/invocations", "", "", b'{"instances": [[1, 2]]}', late=False)
-    served.application.handle(waiting, lambda _response: None)
+    served.batcher.waiting = 1
 
-    response = served.ask("/invocations", body={"instances": [[1, 2]]})
+    response = served.ask("/invocations", body=body)
 
     assert error(response) == (429, "QUEUE_FULL")
     assert response.headers == "Retry-After: 1\r\n"
@@ -117,6 +127,112 @@ def test_ping_is_healthy_until_the_drain() -> None:
 
     served.application.draining = True
     assert error(served.ask("/ping", method="GET")) == (503, "DRAINING")
+
+
+def test_a_model_that_cannot_answer_is_told_to_pings_and_to_invocations() -> None:
+    served = Served()
+    answers: list[Response] = []
+
+    for request in (
+        Request("GET", "/ping", "", "", b"", late=False),
+        Request("POST", "/invocations", "", "", b'{"instances": [[1, 2]]}', late=False),
+    ):
+        served.application.handle(request, answers.append)
+
+    assert [error(answer) for answer in answers] == [(503, "MODEL_STALLED")] * 2
+
+
+def large(*, row: str = "[1, 2]") -> bytes:
+    return f'{{"instances": [{row}]}}'.encode().ljust(LARGE + 1)
+
+
+class BusyParser:
+    """An application whose parser's thread is held up, and whose loop is this thread."""
+
+    def __init__(self) -> None:
+        self.served = Served()
+        self.posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.gate = threading.Event()
+        self.answers: list[Response] = []
+        self.parser = self.served.application.parser = Parser(
+            Payload(("a", "b"), max_rows=8), post=self.posted.put
+        )
+        self.served.batcher.post = self.posted.put
+        self.served.batcher.start()
+        hold = Request("POST", "/invocations", "", "", large(), late=False)
+        self.parser.parse(hold, lambda _parsed: None, wanted=self._held)
+
+    def _held(self) -> bool:
+        assert self.gate.wait(DEADLINE)
+        return False
+
+    def ask(self, path: str, body: bytes) -> Abandon | None:
+        method = "GET" if path == "/ping" else "POST"
+        request = Request(method, path, "", "", body, late=False)
+        return self.served.application.handle(request, self.answers.append)
+
+    def until(self, answers: int) -> list[int]:
+        self.gate.set()
+        while len(self.answers) < answers or self.parser.waiting:
+            self.posted.get(timeout=DEADLINE)()
+        assert self.served.batcher.stop(timeout=DEADLINE)
+        return [answer.status for answer in self.answers]
+
+
+def test_pings_and_small_bodies_are_answered_while_large_ones_are_parsed() -> None:
+    busy = BusyParser()
+    busy.ask("/invocations", large())
+
+    busy.ask("/ping", b"")
+    busy.ask("/invocations", b"[")
+
+    assert [answer.status for answer in busy.answers] == [200, 400]
+    assert busy.until(3) == [200, 400, 200]
+
+
+def test_too_many_large_bodies_are_refused_unparsed() -> None:
+    busy = BusyParser()
+    for _ in range(MAX_WAITING):
+        busy.ask("/invocations", large())
+
+    assert [error(answer) for answer in busy.answers] == [(429, "QUEUE_FULL")]
+    assert busy.until(MAX_WAITING) == [429] + [200] * (MAX_WAITING - 1)
+
+
+def test_a_large_body_that_is_wrong_is_told_so() -> None:
+    busy = BusyParser()
+    busy.ask("/invocations", large(row="[1]"))
+
+    assert busy.until(1) == [400]
+
+
+def test_a_large_body_whose_client_is_gone_never_reaches_the_model() -> None:
+    busy = BusyParser()
+    abandon = busy.ask("/invocations", large())
+    assert abandon is not None
+    abandon()
+
+    assert busy.until(0) == []
+    assert busy.served.batcher.waiting == 0
+    assert busy.served.application.metrics.requests == {499: 1}
+
+
+def test_an_error_in_the_parser_is_an_answer_too() -> None:
+    busy = BusyParser()
+    busy.parser.payload = Payload((), max_rows=8)
+    busy.ask("/invocations", large())
+
+    assert busy.until(1) == [500]
+
+
+def test_a_request_that_could_not_be_handled_is_logged_and_counted() -> None:
+    served = Served()
+
+    response = served.application.failed(RuntimeError("unforeseen"))
+
+    assert error(response) == (500, "INTERNAL")
+    assert json.loads(served.said.getvalue())["reason"] == "RuntimeError: unforeseen"
+    assert served.application.metrics.requests == {500: 1}
 
 
 def test_an_invocation_after_the_drain_began_is_sent_elsewhere() -> None:
@@ -152,6 +268,20 @@ def test_a_failed_model_is_logged_with_its_trace() -> None:
 
     line = json.loads(served.said.getvalue())
     assert (line["reason"], line["traceparent"]) == ("ValueError: poison", TRACE)
+
+
+class UnreadStream(io.StringIO):
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_a_log_that_nobody_reads_keeps_no_answer_back() -> None:
+    served = Served()
+    served.application.log = Log(UnreadStream())
+
+    response = served.ask("/invocations", body={"instances": [[-1, 0]]})
+
+    assert error(response) == (500, "MODEL_FAILED")
 
 
 def test_the_metrics_count_what_was_answered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -14,6 +15,7 @@ from serving.batcher import Answered, Batcher, Failed, Outcome
 from serving.model import Rows
 
 POISON = -1.0
+EXIT = -2.0
 DEADLINE = 10.0
 
 
@@ -23,14 +25,18 @@ class GatedModel:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
+        self.entered = threading.Event()
         self.seen: list[list[float]] = []
 
     def predict(self, rows: Rows) -> list[Any]:
+        self.entered.set()
         assert self.gate.wait(DEADLINE)
         values: list[Any] = rows[:, 0].tolist()
         self.seen.append(values)
         if POISON in values:
             raise ValueError("poison")
+        if EXIT in values:
+            sys.exit("enough")
         return values
 
 
@@ -42,12 +48,15 @@ class Bench:
         self.posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.sizes: list[int] = []
         self.outcomes: dict[str, Outcome] = {}
+        self.now = 0.0
         self.batcher = Batcher(
             predict=self.model.predict,
             post=self.posted.put,
             max_batch=max_batch,
             max_queued=max_queued,
             observe=self.sizes.append,
+            clock=lambda: self.now,
+            stall_seconds=60.0,
         )
 
     def submit(self, name: str, *values: float) -> Any:
@@ -146,6 +155,7 @@ def test_what_nobody_waits_for_any_more_is_not_computed() -> None:
 
     assert bench.outcomes == {"here": Answered([2.0])}
     assert bench.model.seen == [[2.0]]
+    assert bench.sizes == [1]
     assert bench.batcher.waiting == 0
 
 
@@ -201,3 +211,52 @@ def test_any_number_of_poisoned_requests_fail_alone(poisoned: tuple[int, ...]) -
 
     failed = {name for name, outcome in bench.outcomes.items() if isinstance(outcome, Failed)}
     assert failed == {str(number) for number in poisoned}
+
+
+def test_a_model_that_wants_to_exit_fails_its_request_and_the_next_is_answered() -> None:
+    bench = Bench()
+    bench.batcher.start()
+    bench.submit("exits", EXIT)
+    bench.until(1)
+    bench.submit("next", 1.0)
+    bench.until(2)
+
+    assert bench.outcomes == {"exits": Failed("SystemExit: enough"), "next": Answered([1.0])}
+    assert bench.batcher.fault() is None
+
+
+def test_a_model_too_long_at_one_batch_is_a_fault_until_it_comes_back() -> None:
+    bench = Bench()
+    bench.model.gate.clear()
+    bench.batcher.start()
+    bench.submit("slow", 1.0)
+    assert bench.model.entered.wait(DEADLINE)
+
+    bench.now = 60.0
+    assert bench.batcher.fault() is None
+    bench.now = 61.0
+    assert bench.batcher.fault() == "the model is at one batch for more than 60 s"
+
+    bench.model.gate.set()
+    bench.until(1)
+    assert bench.batcher.fault() is None
+
+
+def test_an_idle_model_is_no_fault_however_long() -> None:
+    bench = Bench()
+    bench.batcher.start()
+
+    bench.now = 10_000.0
+
+    assert bench.batcher.fault() is None
+
+
+def test_a_model_thread_that_is_gone_is_a_fault() -> None:
+    bench = Bench()
+    assert bench.batcher.fault() == "the model's thread is not there"
+
+    bench.batcher.start()
+    assert bench.batcher.fault() is None
+
+    bench.batcher.stop(timeout=DEADLINE)
+    assert bench.batcher.fault() == "the model's thread is not there"

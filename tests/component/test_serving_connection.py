@@ -9,15 +9,19 @@ from dataclasses import dataclass, field
 import pytest
 
 from serving.connection import (
-    BODY_LIMIT,
     HEAD_LIMIT,
     IDLE_SECONDS,
     LINGER_SECONDS,
+    PROBE_SECONDS,
     REQUEST_SECONDS,
+    WRITE_SECONDS,
     Connection,
 )
 from serving.messages import Abandon, Request, Respond, Response
 from tests.fakes.wire import FakeTimers, FakeTransport
+
+BODY_LIMIT = 2**20
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(eq=False)
@@ -29,11 +33,17 @@ class LaterApplication:
     asked: list[tuple[Request, Respond]] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
     abandoned: list[str] = field(default_factory=list)
+    error: Exception | None = None
 
     def refused(self, status: int) -> None:
         self.refusals.append(status)
 
+    def failed(self, error: Exception) -> Response:
+        return Response(500, str(error).encode())
+
     def handle(self, request: Request, respond: Respond) -> Abandon | None:
+        if self.error is not None:
+            raise self.error
         self.asked.append((request, respond))
         return lambda: self.abandoned.append(request.path)
 
@@ -50,7 +60,9 @@ class Wire:
         self.transport = FakeTransport()
         self.timers = timers
         self.closed: list[Connection] = []
-        self.connection = Connection(self.application, timers, closed=self.closed.append)
+        self.connection = Connection(
+            self.application, timers, body_limit=BODY_LIMIT, closed=self.closed.append
+        )
         self.connection.connection_made(self.transport)
 
     def is_paused(self) -> bool:
@@ -167,17 +179,24 @@ def test_an_answer_to_head_has_a_length_but_no_body(wire: Wire) -> None:
         (
             [
                 b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-                *([b"100000\r\n" + b"x" * 2**20 + b"\r\n"] * 26),
+                *([b"10000\r\n" + b"x" * 2**16 + b"\r\n"] * 17),
             ],
             413,
         ),
         ([b"GET / HTTP/1.1\r\nX: " + b"x" * HEAD_LIMIT + b"\r\n\r\n"], 431),
         ([b"GET /" + b"x" * HEAD_LIMIT + b" HTTP/1.1\r\n\r\n"], 431),
         ([b"GET / HTTP/1.1\r\nX: ", *([b"x" * 1024] * 66)], 431),
+        (
+            [
+                b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX: ",
+                *([b"x" * 1024] * 66),
+            ],
+            431,
+        ),
     ],
     ids=[
         "nonsense", "two lengths", "length and chunks", "no length", "long body",
-        "endless chunks", "long header", "long url", "endless header",
+        "endless chunks", "long header", "long url", "endless header", "endless trailer",
     ],
 )  # fmt: skip
 def test_what_cannot_be_served_is_refused_and_the_connection_ended(
@@ -203,6 +222,15 @@ def test_answers_owed_come_before_a_refusal(wire: Wire) -> None:
 
     assert wire.statuses == [200, 400]
     assert len(wire.application.asked) == 1
+
+
+def test_answers_owed_before_a_refusal_may_take_their_time(wire: Wire) -> None:
+    wire.send(get("/a"), b"nonsense\r\n\r\n")
+
+    wire.timers.move(10 * IDLE_SECONDS)
+    wire.application.answer(0)
+
+    assert wire.statuses == [200, 400]
 
 
 def test_a_client_that_asks_first_is_told_to_go_on(wire: Wire) -> None:
@@ -252,6 +280,56 @@ def test_a_client_that_only_stopped_sending_still_gets_its_answer(wire: Wire) ->
     assert wire.has_ended()
 
 
+def test_a_client_that_stopped_sending_is_asked_twice_whether_it_is_still_there(
+    wire: Wire,
+) -> None:
+    wire.send(get("/a"))
+
+    wire.connection.eof_received()
+    assert wire.transport.written == b""
+
+    wire.timers.move(PROBE_SECONDS)
+    assert wire.transport.written == CONTINUE
+
+    wire.timers.move(60)
+    assert wire.transport.written == CONTINUE * 2
+    wire.application.answer(0)
+    assert wire.statuses == [100, 100, 200]
+
+
+def test_an_old_client_that_stopped_sending_is_only_answered(wire: Wire) -> None:
+    wire.send(b"GET /a HTTP/1.0\r\n\r\n")
+
+    wire.connection.eof_received()
+    wire.timers.move(60)
+    wire.application.answer(0)
+
+    assert wire.statuses == [200]
+
+
+@pytest.mark.parametrize("sent", [b"", get("/a")[:9]])
+def test_a_client_that_stopped_sending_before_it_asked_is_let_go(wire: Wire, sent: bytes) -> None:
+    wire.send(sent)
+
+    assert not wire.connection.eof_received()
+    assert wire.has_ended()
+
+
+def test_a_request_that_cannot_be_handled_is_answered_so_in_its_place(wire: Wire) -> None:
+    wire.send(get("/a"))
+    wire.application.error = RuntimeError("unforeseen")
+    wire.send(get("/b"))
+    wire.application.error = None
+    wire.send(get("/c"))
+
+    wire.application.answer(0)
+    wire.application.answer(1)
+
+    assert wire.statuses == [200, 500, 200]
+    assert b"unforeseen" in wire.transport.written
+    assert not wire.has_ended()
+
+
 def test_a_client_that_is_gone_is_not_worked_for(wire: Wire) -> None:
     wire.send(get("/a") + get("/b"))
 
@@ -280,18 +358,102 @@ def test_a_client_that_does_not_read_is_not_read_from(wire: Wire) -> None:
     assert not wire.is_paused()
 
 
-def test_a_drain_ends_an_idle_connection_at_once_and_a_busy_one_after_its_answers(
-    wire: Wire,
-) -> None:
+def test_a_client_that_never_reads_is_dropped(wire: Wire) -> None:
+    wire.connection.pause_writing()
+
+    wire.timers.move(WRITE_SECONDS - 1)
+    assert not wire.has_ended()
+
+    wire.timers.move(10)
+    assert wire.transport.aborted
+
+
+def test_a_client_that_reads_again_in_time_stays(wire: Wire) -> None:
+    wire.connection.pause_writing()
+    wire.timers.move(WRITE_SECONDS - 1)
+    wire.connection.resume_writing()
+
+    wire.timers.move(10)
+
+    assert not wire.has_ended()
+
+
+def test_the_end_waits_for_a_client_only_while_it_goes_on_reading(wire: Wire) -> None:
+    wire.send(get("/a", "Connection: close"))
+    wire.transport.unread = 3000
+    wire.application.answer(0)
+
+    wire.transport.unread = 2000
+    wire.timers.move(LINGER_SECONDS)
+    wire.transport.unread = 1000
+    wire.timers.move(LINGER_SECONDS)
+    assert not wire.transport.aborted
+
+    wire.timers.move(LINGER_SECONDS)
+    assert wire.transport.aborted
+
+
+def test_a_client_that_is_not_read_from_is_not_called_slow(wire: Wire) -> None:
+    wire.send(get("/a") * 40 + get("/b")[:9])
+
+    wire.timers.move(REQUEST_SECONDS + 10)
+    for index in range(40):
+        wire.application.answer(index)
+    wire.send(get("/b")[9:])
+    wire.application.answer(40)
+
+    assert wire.statuses == [200] * 41
+
+
+def test_a_drain_ends_a_busy_connection_after_all_that_had_begun(wire: Wire) -> None:
     wire.send(get("/a"), get("/b")[:9])
     wire.application.draining = True
     wire.connection.drain()
     assert not wire.has_ended()
 
     wire.application.answer(0)
+    assert not wire.has_ended()
+
+    wire.send(get("/b")[9:])
+    wire.application.answer(1)
+    assert wire.has_ended()
+    assert wire.transport.written.count(b"Connection: close") == 1
+
+
+def test_a_drain_ends_an_idle_connection_at_once(wire: Wire) -> None:
+    wire.application.draining = True
+    wire.connection.drain()
 
     assert wire.has_ended()
-    assert b"Connection: close" in wire.transport.written
+
+
+def test_a_drain_answers_every_request_that_had_arrived_whole(wire: Wire) -> None:
+    wire.send(get("/a") + get("/b") + get("/c"))
+    wire.application.draining = True
+    wire.connection.drain()
+
+    wire.application.answer(0)
+    wire.application.answer(2)
+    assert not wire.has_ended()
+
+    wire.application.answer(1)
+    assert wire.statuses == [200, 200, 200]
+    assert wire.transport.written.count(b"Connection: close") == 1
+    assert wire.has_ended()
+
+
+def test_a_drain_ends_with_the_first_request_that_came_too_late(wire: Wire) -> None:
+    wire.send(get("/a"))
+    wire.application.draining = True
+    wire.connection.drain()
+    wire.send(get("/b") + get("/c"))
+
+    wire.application.answer(1)
+    wire.application.answer(0)
+
+    assert wire.statuses == [200, 200]
+    assert wire.has_ended()
+    assert wire.application.abandoned == ["/c"]
 
 
 def test_a_request_that_began_before_the_drain_is_not_late(wire: Wire) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import runpy
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from training import artifact
 
 
 def loaded(folder: Path, digest: str, *, name: str = "clouds") -> Model:
-    return load(folder, digest=digest, name=name, threads=1)
+    return load(folder, digest=digest, name=name)
 
 
 def test_it_answers_as_the_evaluation_saw_it(tmp_path: Path) -> None:
@@ -118,3 +120,34 @@ def test_too_few_answers_are_an_error_and_never_someone_elses(tmp_path: Path) ->
 
     with pytest.raises(ValueError, match="2 answers for 3 rows"):
         loaded(tmp_path, digest).predict(np.zeros((3, 4), dtype=np.float32))
+
+
+@pytest.mark.parametrize("answer", ["nan", "inf"])
+def test_an_answer_that_is_no_finite_number_is_an_error_and_never_null(
+    tmp_path: Path, answer: str
+) -> None:
+    source = MODEL_PY.replace(
+        "model(x).argmax(dim=1)", f'model(x)[:, 0].masked_fill(x[:, 0] < 0, float("{answer}"))'
+    )
+    model = loaded(tmp_path, write_artifact(tmp_path, source=source))
+    rows = np.zeros((2, 4), dtype=np.float32)
+    assert len(model.predict(rows)) == 2
+
+    rows[1, 0] = -1
+    with pytest.raises(ValueError, match="predict of Task gave NaN or infinity"):
+        model.predict(rows)
+
+
+def test_the_source_that_runs_is_read_once_and_is_what_was_verified(tmp_path: Path) -> None:
+    digest = write_artifact(tmp_path)
+    source = tmp_path / "code" / "model.py"
+    verified = source.read_bytes()
+    source.unlink()
+    os.mkfifo(source)
+    writer = threading.Thread(target=source.write_bytes, args=(verified,))
+    writer.start()
+
+    model = loaded(tmp_path, digest)
+
+    writer.join()
+    assert model.columns == COLUMNS

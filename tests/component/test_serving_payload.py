@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from serving.errors import BadInputError, MediaTypeError
+from serving.errors import BadInputError, MediaTypeError, TooManyRowsError
 from serving.payload import Payload, encode
 
 JSON = "application/json"
-PAYLOAD = Payload(("a", "b"))
+PAYLOAD = Payload(("a", "b"), max_rows=3)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,10 @@ def test_lists_objects_and_csv_say_the_same(body: str, content_type: str) -> Non
         ('{"instances": [[1, NaN]]}', "the body is no JSON"),
         ('{"instances": [[1, 1e39]]}', "instances[0], b, is 1e+39: it must be a finite number"),
         ('{"instances": [[1, 1e400]]}', "instances[0]"),
+        (f'{{"instances": [[1, 1{"0" * 400}]]}}', "instances[0][1] is 1000"),
+        ("[" * 5000, "the body is no JSON"),
+        ('{"a":' * 5000, "the body is no JSON"),
+        ('{"instances": [[' + "[" * 900 + "]" * 900 + "]]}", "instances[0][0] is [["),
         ('{"instances": [{"a": 1}]}', "instances[0] lacks b"),
         ('{"instances": [{"a": 1, "b": 2, "c": 3}]}', "instances[0] has unknown c"),
         ('{"instances": [{"a": 1, "B": 2}]}', "instances[0] lacks b and has unknown B"),
@@ -68,6 +72,8 @@ def test_a_bad_body_is_refused_with_its_place(body: str, words: str) -> None:
         (b"", "instances is empty"),
         (b"1,2\n3", "instances[1] has 1 values"),
         (b"1,2\n3,x", "line 2 of the body: could not convert"),
+        (b"1,1_0", 'line 1 of the body is "1,1_0": not numbers'),
+        ("1,\u0661".encode(), 'line 1 of the body is "1,\u0661": not numbers'),
         (b"1,nan", "instances[0], b, is nan"),
         (b"\xff", "the body is no UTF-8 text"),
     ],
@@ -77,6 +83,19 @@ def test_a_bad_csv_is_refused_with_its_place(body: bytes, words: str) -> None:
         PAYLOAD.rows(body, "text/csv")
 
     assert words in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"1,2\n" * 4, "text/csv"),
+        (b'{"instances": [[1,2],[1,2],[1,2],[1,2]]}', JSON),
+        (b'{"instances": [%s{"a":1,"b":2}]}' % (b'{"a":1,"b":2},' * 3), JSON),
+    ],
+)
+def test_more_rows_than_the_limit_are_refused(body: bytes, content_type: str) -> None:
+    with pytest.raises(TooManyRowsError, match="the body has 4 rows: send at most 3 at once"):
+        PAYLOAD.rows(body, content_type)
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,11 @@ def environment(base: Path, digest: str, **more: str) -> dict[str, str]:
 
 
 class Process:
-    def __init__(self, base: Path, *, gate: Path) -> None:
-        self.digest = write_artifact(base / "model", source=GATED.format(gate=str(gate)))
+    def __init__(self, base: Path, *, source: str, **more: str) -> None:
+        self.digest = write_artifact(base / "model", source=source)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "serving", "serve"],
-            env=environment(base, self.digest),
+            env=environment(base, self.digest, **more),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -81,8 +82,14 @@ class Process:
 
     def metric(self, name: str) -> int:
         _, _, text = self.ask("/metrics", method="GET")
-        (line,) = [line for line in text.decode().splitlines() if line.startswith(f"{name} ")]
-        return int(line.split()[1])
+        found = [line for line in text.decode().splitlines() if line.startswith(f"{name} ")]
+        return sum(int(line.split()[1]) for line in found)
+
+    def connected(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE)
+
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -90,6 +97,15 @@ class Process:
         self.process.wait()
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+
+@contextmanager
+def running(base: Path, *, source: str, **more: str) -> Iterator[Process]:
+    process = Process(base, source=source, **more)
+    try:
+        yield process
+    finally:
+        process.end()
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -106,9 +122,8 @@ def gate(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(tmp_path: Path, gate: Path) -> Iterator[Process]:
-    process = Process(tmp_path, gate=gate)
-    yield process
-    process.end()
+    with running(tmp_path, source=GATED.format(gate=str(gate))) as process:
+        yield process
 
 
 def answer(value: int) -> tuple[int, bytes]:
@@ -170,6 +185,97 @@ def test_a_drain_loses_nothing_and_ends_well(server: Process, gate: Path) -> Non
     assert server.process.wait(DEADLINE) == 0
 
 
+def test_a_client_that_hung_up_is_not_worked_for(server: Process, gate: Path) -> None:
+    with ThreadPoolExecutor(1) as client:
+        pending = client.submit(server.predict, 7, gated=True)
+        eventually(lambda: server.metric("sluice_queue_rows") == 1)
+        with server.connected() as leaving:
+            leaving.sendall(invocation(8))
+            eventually(lambda: server.metric("sluice_queue_rows") == 2)
+        eventually(lambda: server.metric('sluice_requests_total{code="499"}') == 1)
+
+        gate.touch()
+        assert pending.result() == answer(7)
+    eventually(lambda: server.metric("sluice_queue_rows") == 0)
+    assert server.metric("sluice_batch_rows_sum") == 1
+
+
+def test_a_client_that_only_stopped_sending_is_answered_however_late(
+    server: Process, gate: Path
+) -> None:
+    with server.connected() as half:
+        half.sendall(invocation(8, gated=True))
+        half.shutdown(socket.SHUT_WR)
+        received = b""
+        while received.count(b"100 Continue") < 2:
+            received += half.recv(4096)
+
+        gate.touch()
+        while more := half.recv(4096):
+            received += more
+
+    assert received.endswith(b'{"predictions":[8]}')
+
+
+def test_a_model_that_wants_to_exit_fails_its_request_only(tmp_path: Path) -> None:
+    source = MODEL_PY.replace(
+        "return model(x).argmax(dim=1)",
+        "if x[0, 0] < 0:\n            raise SystemExit('enough')\n"
+        "        return (x[:, 1] * 5).round().long()",
+    )
+    with running(tmp_path, source=source) as server:
+        status, told = server.predict(7, gated=True)
+
+        assert (status, json.loads(told)["error"]["message"]) == (500, "SystemExit: enough")
+        assert server.predict(7) == answer(7)
+        assert server.ask("/ping", method="GET")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"POST /invocations HTTP/1.1\r\n\r\n", b"411"),
+        (b"POST /invocations HTTP/1.1\r\nContent-Length: 6291457\r\n\r\n", b"413"),
+        (b"POST /invocations HTTP/1.1\r\nX-Long: " + b"x" * 70_000 + b"\r\n\r\n", b"431"),
+    ],
+)
+def test_every_refusal_names_version_and_digest(
+    server: Process, sent: bytes, status: bytes
+) -> None:
+    with server.connected() as client:
+        client.sendall(sent)
+        head, _, _ = client.makefile("rb").read().partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert b"\r\nX-Model-Version: 2\r\n" in head
+    assert f"\r\nX-Model-Digest: {server.digest}\r\n".encode() in head
+
+
+def test_a_ping_in_the_drain_is_told_so_with_version_and_digest(
+    server: Process, gate: Path
+) -> None:
+    with server.connected() as busy, server.connected() as client:
+        busy.sendall(invocation(7, gated=True))
+        client.sendall(b"GET /ping HTTP/1.1\r\n")
+        eventually(lambda: server.metric("sluice_queue_rows") == 1)
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not accepts(server.port))
+
+        client.sendall(b"\r\n")
+        answered = client.makefile("rb").read()
+        gate.touch()
+
+    assert answered.startswith(b"HTTP/1.1 503")
+    assert b"\r\nX-Model-Version: 2\r\n" in answered
+    assert server.digest.encode() in answered
+
+
+def invocation(value: int, *, gated: bool = False) -> bytes:
+    body = json.dumps({"instances": [[-1 if gated else 1, value, 0, 0]]}).encode()
+    return b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
 def accepts(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -190,6 +296,22 @@ def refused(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def test_a_stop_is_obeyed_even_before_anything_is_served(tmp_path: Path, gate: Path) -> None:
+    waits = (
+        "import os, pathlib, time\n"
+        "while 'SLUICE_VERSION' in os.environ:\n"
+        f"    pathlib.Path({str(gate)!r}).touch()\n"
+        "    time.sleep(0.01)\n"
+    )
+    digest = write_artifact(tmp_path / "model", source=waits + MODEL_PY)
+    process = subprocess.Popen([sys.executable, "-m", "serving"], env=environment(tmp_path, digest))
+    eventually(gate.exists)
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(DEADLINE) == 0
+
+
 def test_a_wrong_digest_refuses_to_start(tmp_path: Path) -> None:
     write_artifact(tmp_path / "model")
 
@@ -207,6 +329,9 @@ def test_a_wrong_digest_refuses_to_start(tmp_path: Path) -> None:
         {"SLUICE_VERSION": ""},
         {"SLUICE_MODEL": "di gits"},
         {"SLUICE_MAX_BATCH": "0"},
+        {"SLUICE_MAX_BODY": str(25 * 2**20 + 1)},
+        {"SLUICE_MAX_ROWS": "-1"},
+        {"SLUICE_STALL_SECONDS": "soon"},
         {"SAGEMAKER_BIND_TO_PORT": "http"},
     ],
 )
@@ -232,3 +357,14 @@ def test_a_wrong_argument_is_told_the_right_one(tmp_path: Path) -> None:
     status, told = refused(environment(tmp_path, "0" * 64), "train")
 
     assert (status, told) == (2, "usage: python -m serving [serve]\n")
+
+
+def test_the_model_computes_on_the_threads_it_was_given_and_no_more(tmp_path: Path) -> None:
+    wide = MODEL_PY.replace("(4, 8)", "(4, 256)").replace("(8, 3)", "(256, 3)")
+    with running(tmp_path, source=wide, SLUICE_THREADS="1") as server:
+        before = server.threads()
+
+        for _ in range(4):
+            server.ask("/invocations", {"instances": [[1, 2, 3, 4]] * 32})
+
+        assert server.threads() == before

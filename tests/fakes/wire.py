@@ -10,14 +10,22 @@ class FakeTransport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
-        self.closed = self.half_closed = self.paused = False
+        self.closed = self.aborted = self.half_closed = self.paused = False
+        self.unread = 0  # bytes that the client has not made room for
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.closed, "written after it was closed"
+        assert not self.half_closed, "written after its end"
         self.written += bytes(data)
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
 
     def is_closing(self) -> bool:
         return self.closed
