@@ -87,6 +87,7 @@ OWN: dict[type[Settings], list[str]] = {
     ],
     StartRolloutSettings: ["SLUICE_SERVING_IMAGE", "SLUICE_SERVING_ROLE_ARN"],
     StartTrainingSettings: [
+        "SLUICE_DATA_BUCKET",
         "SLUICE_ARTIFACT_BUCKET",
         "SLUICE_TRAINING_IMAGE",
         "SLUICE_TRAINING_ROLE_ARN",
@@ -113,6 +114,7 @@ REASONS = [
     "MANIFEST_UNREADABLE",
     "NOT_DEPLOYED",
     "NO_CAPACITY",
+    "NO_HOLDOUT",
     "NO_ROWS",
     "PROBE_FAILED",
     "REPORT_UNREADABLE",

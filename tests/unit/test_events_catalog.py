@@ -49,34 +49,6 @@ NAMES = [
 ]
 """The public names; taking one away breaks somebody's rule."""
 
-REASONS = [
-    "ALARM",
-    "ASKED_BY_PERSON",
-    "BAD_PATH",
-    "BELOW_MINIMUM",
-    "FILE_UNREADABLE",
-    "INCOMPLETE",
-    "JOB_FAILED",
-    "JOB_REFUSED",
-    "JOB_STOPPED",
-    "MANIFEST_MISMATCH",
-    "MANIFEST_UNREADABLE",
-    "NOT_DEPLOYED",
-    "NO_CAPACITY",
-    "NO_HOLDOUT",
-    "NO_ROWS",
-    "PROBE_FAILED",
-    "REPORT_UNREADABLE",
-    "SCHEMA_MISMATCH",
-    "TOO_MANY_ERRORS",
-    "TOO_SLOW",
-    "UNKNOWN_MODEL",
-    "VALUES_MISSING",
-    "VALUES_OUT_OF_RANGE",
-    "WORSE_THAN_CHAMPION",
-]
-"""People alert on these."""
-
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "schema_version": st.just(1),
@@ -104,10 +76,6 @@ def any_event(kind: type[Event]) -> st.SearchStrategy[Event]:
 
 def test_the_names_on_the_bus_are_these() -> None:
     assert sorted(CATALOG) == NAMES
-
-
-def test_the_reason_codes_are_these() -> None:
-    assert sorted(reason.value for reason in Reason) == REASONS
 
 
 @given(event=st.sampled_from(sorted(CATALOG)).flatmap(lambda name: any_event(CATALOG[name])))
