@@ -27,6 +27,7 @@ TIME_SCALE = 100.0
 """A ten-minute bake takes six seconds; the reaction to an alarm is not scaled."""
 RATE = 100.0
 """Questions per second."""
+_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -37,7 +38,8 @@ def main() -> int:
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
     begun = time.time()
     claims = Claims(console)
-    stop(FOLDER)
+    if stop(FOLDER):
+        console.print("stopped the embedded AWS that was up; the demo begins from nothing")
     shutil.rmtree(FOLDER / "state", ignore_errors=True)
     try:
         reckoning = _tell(console, claims, begun)
@@ -45,6 +47,8 @@ def main() -> int:
         console.print(f"[red]{error}[/]")
         console.print(f"  logs: {FOLDER}/local.log and `sluice logs FUNCTION` (with --keep)")
         return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     finally:
         if not options.keep:
             stop(FOLDER)

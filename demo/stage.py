@@ -26,15 +26,18 @@ class Stage:
     home: Home
     local: Local
     dropped: dict[str, float]
-    """When the last object of each drop was put, in seconds since the epoch."""
+    """When each drop was there for the first time, in seconds since the epoch."""
 
     def drop(self, name: str, folder: Path) -> None:
         """Drop a folder under an id, also one that was used, as any S3 client may."""
 
+        last = [0.0]
+
         def arrived(_name: str, _sent: int, _size: int) -> None:
-            self.dropped[name] = time.time()
+            last[0] = time.time()
 
         actions.again(self.home, MODEL, gather([folder]), id_=name, progress=arrived)
+        self.dropped.setdefault(name, last[0])
 
     def record(self, drop: str) -> DropRecord | None:
         return self.home.ledger.get(DropRecord, f"{MODEL}#{drop}")
