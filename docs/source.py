@@ -2,11 +2,14 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+_CODE = re.compile(r"(?!(?:SLUICE|SAGEMAKER|CUBLAS|SM|TRAINING|CUDA|PYTORCH)_)[A-Z]+(_[A-Z]+)+")
+"""Capital words that are no variable of the environment."""
 ROOT = Path(__file__).parents[1]
 
 Finds = Callable[[ast.AST], str | None]
@@ -65,10 +68,23 @@ def users_of(enum: str) -> dict[str, list[str]]:
     return _files(named)
 
 
-def _files(finds: Finds) -> dict[str, list[str]]:
+def codes_in(*folders: str) -> dict[str, list[str]]:
+    """Which files of some folders name each code, in order of codes."""
+
+    def coded(node: ast.AST) -> str | None:
+        match node:
+            case ast.Constant(value=str(text)) if _CODE.fullmatch(text):
+                return text
+        return None
+
+    return dict(sorted(_files(coded, *folders).items()))
+
+
+def _files(finds: Finds, *folders: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "functions").rglob("*.py")):
-        for name in {finds(node) for node in ast.walk(ast.parse(path.read_text("utf-8")))}:
-            if name is not None:
-                found.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
+    for folder in folders or ("functions",):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for name in {finds(node) for node in ast.walk(ast.parse(path.read_text("utf-8")))}:
+                if name is not None:
+                    found.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
     return found

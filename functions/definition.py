@@ -87,6 +87,7 @@ class Data(Section):
     range: dict[str, Span] = Field(default_factory=dict)
     """Lowest and highest value of the feature columns that match a name or pattern."""
     complete_within: Seconds = 1800
+    """From the first object of a drop to its manifest or `_SUCCESS`; then it is INCOMPLETE."""
 
     @model_validator(mode="after")
     def _learns_from_others_than_its_target(self) -> "Data":
@@ -99,10 +100,13 @@ class Hyperparameters(Section):
     """`[training.hyperparameters]`: how the built-in training learns."""
 
     epochs: int = Field(default=30, ge=1, le=_MANY)
+    """Passes over the dataset."""
     batch_size: int = Field(default=64, ge=1, le=_MANY)
+    """Rows per step."""
     learning_rate: float = Field(default=0.003, gt=0)
     """The highest: it rises to it and falls to zero."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW's."""
     checkpoint_every: int = Field(default=5, ge=1, le=_MANY)
     """Epochs between two checkpoints."""
     threads: int = Field(default=1, ge=1, le=1024)
@@ -113,9 +117,11 @@ class Training(Section):
     """`[training]`: where and how long."""
 
     instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
+    """In the order of preference; for now the first is used."""
     max_runtime: Seconds = Field(default=3600, ge=1, le=_LONGEST_TRAINING)
     """At least one second, at most five days."""
     spot: bool = True
+    """Managed spot: cheaper, may be interrupted, and goes on from the last checkpoint."""
     hyperparameters: Hyperparameters = Hyperparameters()
 
 
@@ -123,9 +129,11 @@ class Evaluation(Section):
     """`[evaluation]`: the frozen holdout and the metric that decides."""
 
     holdout: str = Field(default="v1", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,62}$")
+    """Its id: `sluice drop MODEL FOLDER --holdout v1`. Runs wait until it is there."""
     metric: str = "accuracy"
     """`accuracy`, `f1_macro`, `recall_min` or the recall of one class, such as `recall_3`."""
     instance: Instance = "ml.m5.xlarge"
+    """Where candidate and champion are evaluated."""
     max_runtime: Seconds = Field(default=3600, ge=1, le=_LONGEST_EVALUATION)
     """At least one second, at most nine days."""
 
@@ -138,6 +146,7 @@ class Gates(Section):
     max_drop: Share = 0.0
     """How far the candidate may lie below the champion, by the interval's lower bound."""
     approval: Literal["auto", "human"] = "auto"
+    """With `human` a version waits in the registry for a person's word."""
 
 
 class Serving(Section):
@@ -146,7 +155,9 @@ class Serving(Section):
     hardware: Literal["gpu", "cpu"] = "gpu"
     """With `gpu` the endpoint gets the machine image whose driver the serving image needs."""
     instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
+    """In the order of preference; for now the first is used."""
     max_batch: int = Field(default=32, ge=1, le=1024)
+    """Rows that are computed together at most."""
     latency: Seconds = 0.25
     """The slowest acceptable p99 of the model's answer."""
 
@@ -155,9 +166,11 @@ class Rollout(Section):
     """`[rollout]`: how traffic moves and what it takes."""
 
     strategy: Literal["stepped"] = "stepped"
+    """Champion and challenger side by side; traffic moves by weights."""
     steps: tuple[int, ...] = (5, 25, 50, 100)
     """Percent of traffic on the challenger, rising, ending at 100."""
     bake: Seconds = 600
+    """How long each step is watched before its evidence is judged."""
     min_requests: int = Field(default=20, ge=1)
     """Requests the challenger must have answered within a step before it moves on."""
     promote_requests: int = Field(default=100, ge=1)
@@ -177,6 +190,7 @@ class Watch(Section):
     """`[watch]`: the time after promotion."""
 
     keep_warm: Seconds = 3600
+    """The old champion stays that long, one weight change away; newer versions wait meanwhile."""
 
 
 class Definition(Section):

@@ -35,14 +35,14 @@ ALARM: dict[str, Any] = {
 
 
 @dataclass
-class GoneBus:
-    """A bus that takes nothing."""
+class BusyBus:
+    """A bus that takes nothing now."""
 
     tries: int = 0
 
     def handle(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         self.tries += 1
-        raise AwsError("ResourceNotFoundException", "the bus is gone")
+        raise AwsError("ThrottlingException", "the bus is busy")
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Kept:
 
 
 def test_a_schedule_of_ours_that_no_bus_takes_is_buried_with_the_undelivered() -> None:
-    asked, kept, bus = FakeClient(), Kept(), GoneBus()
+    asked, kept, bus = FakeClient(), Kept(), BusyBus()
     scheduler = Scheduler(ACCOUNT, Clock(1e9), kept, kept, bus)
     schedules = Schedules(
         cast("Any", asked),
@@ -81,7 +81,7 @@ def test_a_schedule_of_ours_that_no_bus_takes_is_buried_with_the_undelivered() -
 
     assert bus.tries == 186
     ((queue, attributes),) = kept.buried
-    assert (queue, attributes["ERROR_CODE"]) == (UNDELIVERED, "ResourceNotFoundException")
+    assert (queue, attributes["ERROR_CODE"]) == (UNDELIVERED, "ThrottlingException")
     assert scheduler.handle("ListSchedules", {})["Schedules"] == []
 
 
