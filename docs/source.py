@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-_CODE = re.compile(r"(?!(?:SLUICE|SAGEMAKER|CUBLAS|SM|TRAINING|CUDA|PYTORCH)_)[A-Z]+(_[A-Z]+)+")
+_CODE = re.compile(
+    r"(?!(?:SLUICE|SAGEMAKER|CUBLAS|SM|TRAINING|CUDA|PYTORCH)_)[A-Z]+(_[A-Z]+)+(?=$|: )"
+)
 """Capital words that are no variable of the environment."""
 ROOT = Path(__file__).parents[1]
 
@@ -73,8 +75,8 @@ def codes_in(*folders: str) -> dict[str, list[str]]:
 
     def coded(node: ast.AST) -> str | None:
         match node:
-            case ast.Constant(value=str(text)) if _CODE.fullmatch(text):
-                return text
+            case ast.Constant(value=str(text)) if (code := _CODE.match(text)) is not None:
+                return code[0]
         return None
 
     return dict(sorted(_files(coded, *folders).items()))
