@@ -114,6 +114,7 @@ _FORWARD: MappingProxyType[str, frozenset[str]] = MappingProxyType(
         RunState.EVALUATING: frozenset({"training", "approved", "held", "rejected", "failed"}),
         RunState.APPROVED: frozenset({"training"}),
         RunState.HELD: frozenset({"approved", "rejected"}),
+        RunState.REJECTED: frozenset({"approved"}),
         RunState.FAILED: frozenset({"starting"}),
         RolloutState.PROVISIONING: frozenset({"shifting", "watching", "rolling_back", "aborted"}),
         RolloutState.SHIFTING: frozenset({"watching", "rolling_back"}),
@@ -179,6 +180,8 @@ class RunRecord(Record):
     against: int | None = None
     """The champion's version the candidate was evaluated against."""
     version: int | None = None
+    overruled: bool = False
+    """Whether a person approved it against the gate: then it is not judged again."""
     numbers: dict[str, float] = {}
     reason: Reason | None = None
     message: str = ""

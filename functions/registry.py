@@ -25,6 +25,9 @@ class Version:
     artifact: str
     """S3 URI of model.tar.gz."""
     description: str = ""
+    """What the gate said of it."""
+    comment: str = ""
+    """What whoever approved or rejected it said, the gate's first word aside."""
 
 
 @dataclass(frozen=True)

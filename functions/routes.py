@@ -97,6 +97,7 @@ ROUTES: tuple[Route, ...] = (
             "UpdatedModelPackageFields": _APPROVAL_TOLD,
         },
     ),
+    Route(catalog.CandidateApproved, "start_rollout"),
     Route(catalog.VersionApproved, "start_rollout"),
     Route(
         foreign.EndpointChanged,

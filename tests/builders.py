@@ -211,6 +211,7 @@ def a_version(
     approval: Approval = Approval.APPROVED,
     run: str = RUN,
     description: str = "",
+    comment: str = "",
 ) -> Version:
     return Version(
         model=MODEL,
@@ -221,6 +222,7 @@ def a_version(
         model_digest=digest(f"model {version}"),
         artifact=f"s3://artifacts/v{version}/model.tar.gz",
         description=description,
+        comment=comment,
     )
 
 

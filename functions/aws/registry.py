@@ -34,7 +34,7 @@ class Registry:
 
         Raises RefusedError when SageMaker will never take it.
         """
-        found = self.by_run(candidate.model, candidate.run)
+        found = self.by_run(candidate.model, candidate.run, artifact=candidate.artifact)
         if found is not None:
             return found.version
         try:
@@ -47,7 +47,7 @@ class Registry:
     def _create(self, candidate: Candidate) -> int:
         made = self._client.create_model_package(
             ModelPackageGroupName=self._names.package_group(candidate.model),
-            ClientToken=client_token("package", candidate.run),
+            ClientToken=client_token("package", candidate.run, candidate.artifact),
             ModelPackageDescription=_one_line(candidate.reason),
             ModelApprovalStatus=candidate.approval.value,
             InferenceSpecification={
@@ -71,9 +71,13 @@ class Registry:
         """A version, or None when there is none or it is not one of ours."""
         return self._read(self._arn(model, version))
 
-    def by_run(self, model: str, run: str) -> Version | None:
-        """The version a run made, if it is among the newest; None otherwise."""
-        return next((v for v in self.newest(model, limit=_NEWEST) if v.run == run), None)
+    def by_run(self, model: str, run: str, *, artifact: str) -> Version | None:
+        """The version of what a run made, if it is among the newest; None otherwise.
+
+        A run that was trained once more made another artifact: that is another version.
+        """
+        newest = self.newest(model, limit=_NEWEST)
+        return next((v for v in newest if (v.run, v.artifact) == (run, artifact)), None)
 
     def newest(self, model: str, *, limit: int) -> tuple[Version, ...]:
         """At most `limit` (up to 100) versions of ours, newest first."""
@@ -91,7 +95,7 @@ class Registry:
         arn = self._arn(model, version)
         seen = self._read(arn)
         said = _one_line(reason)
-        if seen is None or (seen.approval is approval and seen.description == said):
+        if seen is None or (seen.approval is approval and seen.comment == said):
             return
         self._client.update_model_package(
             ModelPackageArn=arn,
@@ -162,5 +166,6 @@ def _version(seen: "DescribeModelPackageOutputTypeDef", names: Names) -> Version
         dataset=said["sluice:dataset"],
         model_digest=said["sluice:model"],
         artifact=container["ModelDataUrl"],
-        description=seen.get("ApprovalDescription") or seen.get("ModelPackageDescription", ""),
+        description=seen.get("ModelPackageDescription", ""),
+        comment=seen.get("ApprovalDescription", ""),
     )

@@ -114,18 +114,30 @@ Outcome = Register | Fail | Reevaluate | Wait | Ignore
 
 
 def decide(
-    record: RunRecord | None, job: JobView | None, raw: object, *, champion: Champion | None
+    record: RunRecord | None,
+    job: JobView | None,
+    raw: object,
+    *,
+    seen: str,
+    champion: Champion | None,
 ) -> Outcome:
-    """What follows from an evaluation job as it is now; `raw` is its report, parsed as JSON."""
-    if record is None or job is None or job.name != record.evaluation_job:
+    """What follows from the evaluation job `seen` as it is now (None: deleted).
+
+    `raw` is its report, parsed as JSON.
+    """
+    if record is None or seen != record.evaluation_job:
         return Ignore("no run of ours waits for this job")
     if record.state is not RunState.EVALUATING:
         return Ignore(f"run {record.run} is {record.state} already")
+    if job is None:
+        return Fail(Reason.JOB_STOPPED, f"{seen} is gone")
     match job.status:
         case JobStatus.RUNNING | JobStatus.STOPPING:
             return Wait()
-        case JobStatus.FAILED | JobStatus.STOPPED:
+        case JobStatus.FAILED:
             return Fail(Reason.JOB_FAILED, f"{job.name}: {job.failure or 'no reason given'}")
+        case JobStatus.STOPPED:
+            return Fail(Reason.JOB_STOPPED, f"{job.name}: {job.failure or 'was stopped'}")
         case JobStatus.COMPLETED:
             return _judged(record, raw, champion)
 

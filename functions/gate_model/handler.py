@@ -12,7 +12,6 @@ from events.catalog import (
     EvaluationJobSettled,
     EvaluationOutdated,
     RunFailed,
-    VersionApproved,
 )
 from events.foreign import ProcessingJobChanged
 from events.words import Reason
@@ -72,7 +71,8 @@ class GateModel:
         endpoint = self.book.get(EndpointRecord, record.model)
         champion = endpoint.champion if endpoint else None
         job = self.jobs.evaluation(seen.job)
-        outcome = decide(record, job, self._report(record, job), champion=champion)
+        report = self._report(record, job)
+        outcome = decide(record, job, report, seen=seen.job, champion=champion)
         return Told(outcome, self.apply(outcome, record, now))
 
     def _report(self, record: RunRecord, job: JobView | None) -> object:
@@ -107,7 +107,7 @@ class GateModel:
     def _registered(self, record: RunRecord, candidate: Candidate) -> int:
         """The version of the run; one judged before gets the new verdict."""
         version = self.registry.register(candidate)
-        if record.version is not None:
+        if record.version is not None or record.evaluations > 1:
             self.registry.decide(
                 record.model, version, approval=candidate.approval, reason=candidate.reason
             )
@@ -134,8 +134,8 @@ class GateModel:
             text=f"{type(verdict).__name__}: {verdict.message}",
             numbers=numbers,
         )
-        said = (_said(record, verdict, version), *_again_approved(record, verdict, version))
-        return self.book.commit(judged.saying(*said), notes=(note,))[0]
+        said = _said(record, verdict, version)
+        return self.book.commit(judged.saying(said), notes=(note,))[0]
 
     def _again(self, record: RunRecord, now: datetime) -> RunRecord:
         back = record.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
@@ -143,6 +143,13 @@ class GateModel:
         return self.book.commit(back.saying(outdated))[0]
 
     def _fail(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
+        if record.version is not None:
+            self.registry.decide(
+                record.model,
+                record.version,
+                approval=Approval.REJECTED,
+                reason=f"{reason}: {message}",
+            )
         failed = record.changed(
             state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
         )
@@ -197,13 +204,6 @@ def _due(verdict: Verdict, now: datetime) -> datetime | None:
             return now + ASK_PERSON_AFTER
         case Reject():
             return None
-
-
-def _again_approved(record: RunRecord, verdict: Verdict, version: int) -> tuple[Event, ...]:
-    """In the registry the word stays what it was, so its event does not tell of it."""
-    if record.version is None or not isinstance(verdict, Approve):
-        return ()
-    return (VersionApproved(model=record.model, version=version, run=record.run),)
 
 
 def _said(record: RunRecord, verdict: Verdict, version: int) -> Event:

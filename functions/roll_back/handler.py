@@ -31,7 +31,7 @@ from functions.roll_back.decide import (
     decide,
 )
 from functions.roll_back.settings import RollBackSettings
-from functions.roll_back.verified import Verified
+from functions.roll_back.verified import StillAtWorkError, Verified
 from functions.turn import Told, lambda_handler
 
 
@@ -68,13 +68,16 @@ class RollBack:
                 return self.names.model_of(where.get("EndpointName", "")), None, cause
 
     def apply(self, outcome: Outcome, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
-        """Write the intent, move the traffic, verify it, mark the version, write the end."""
+        """Write the intent, move the traffic, verify it, mark the version, write the end.
+
+        While SageMaker is at work on the endpoint nothing can be moved: the rollout is overdue from
+        now on, and its settling (or the sweep) asks again.
+        """
         match outcome:
             case Ignore():
                 return self._done(rollout)
             case Confirm(to=to):
-                self._return(rollout, to)
-                return self._done(rollout)
+                return self._confirm(rollout, to, now)
             case Return(to=champion, reason=reason, message=message):
                 returning = rollout.changed(
                     state=RolloutState.ROLLING_BACK,
@@ -83,9 +86,19 @@ class RollBack:
                     due_at=now + RETRY_AFTER,
                 )
                 (returning,) = self.book.commit(returning)
-                verified = self._return(returning, champion)
+                try:
+                    verified = self._return(returning, champion)
+                except StillAtWorkError:
+                    return self.book.commit(returning.changed(due_at=now))[0]
                 self._mark(returning, outcome)
                 return self._end(returning, outcome, verified, now)
+
+    def _confirm(self, rollout: RolloutRecord, to: Champion | None, now: datetime) -> RolloutRecord:
+        try:
+            self._return(rollout, to)
+        except StillAtWorkError:
+            return self.book.commit(rollout.changed(due_at=now + RETRY_AFTER))[0]
+        return self._done(rollout)
 
     def _done(self, rollout: RolloutRecord) -> RolloutRecord:
         """One that is over is not looked at again."""

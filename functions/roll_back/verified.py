@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.objects import Objects
+from functions.endpoint import EndpointView
 from functions.ledger import Champion
 from functions.names import VARIANTS
 from functions.places import Places
@@ -18,7 +19,11 @@ _AT_WORK = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "
 
 
 class NotVerifiedError(RuntimeError):
-    """The endpoint was asked to be somewhere and is not (yet) seen to be there: come again."""
+    """The endpoint is at rest and not where it was asked to be: come again, and tell people."""
+
+
+class StillAtWorkError(RuntimeError):
+    """SageMaker has not finished what it does to the endpoint: it is asked again later."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +39,39 @@ class Verified:
 
     def returned(self, model: str, champion: Champion) -> str:
         """All traffic to the champion, read back and probed; how that was seen."""
-        self._until(
-            lambda: self._has_all(model, champion),
+        view = self._until(
+            model,
+            lambda view: self._has_all(view, model, champion),
             lacking=f"{model}: the traffic is not seen to be on {champion.variant}",
         )
+        if view is None:
+            return "the endpoint is gone; the next rollout makes it anew"
         return self._probed(model, champion)
 
     def removed(self, model: str, config: str) -> str:
         """No endpoint with this configuration any more; one with another is not ours to touch."""
         self._until(
-            lambda: self._is_gone(model, config),
+            model,
+            lambda view: self._is_gone(view, model, config),
             lacking=f"{model}: the endpoint with {config} is not seen to be gone",
         )
         return f"there was no champion to return to; read back: no endpoint with {config} is left"
 
-    def _until(self, seen: Callable[[], bool], *, lacking: str) -> None:
+    def _until(
+        self, model: str, seen: Callable[[EndpointView | None], bool], *, lacking: str
+    ) -> EndpointView | None:
+        """The endpoint as it was when it was seen to be right."""
         end = self.clock() + _WITHIN
-        while not seen():
+        while not seen(view := self.endpoints.view(model)):
             if self.clock() >= end:
-                raise NotVerifiedError(lacking)
+                busy = view is not None and view.status in _AT_WORK
+                raise (StillAtWorkError if busy else NotVerifiedError)(lacking)
             self.pause(_PAUSE)
+        return view
 
-    def _has_all(self, model: str, champion: Champion) -> bool:
-        view = self.endpoints.view(model)
+    def _has_all(self, view: EndpointView | None, model: str, champion: Champion) -> bool:
         if view is None:
-            raise NotVerifiedError(f"{model}: the endpoint is gone")
+            return True
         if view.in_service and view.weights.get(champion.variant) == 100:
             return True
         if view.status not in _AT_WORK:
@@ -66,10 +79,12 @@ class Verified:
             self._ask(lambda: self.endpoints.shift(model, {**others, champion.variant: 100}))
         return False
 
-    def _is_gone(self, model: str, config: str) -> bool:
-        view = self.endpoints.view(model)
-        if view is None or view.status == "Deleting" or view.config != config:
+    def _is_gone(self, view: EndpointView | None, model: str, config: str) -> bool:
+        """An endpoint at work tells the configuration it leaves, not the one it goes to."""
+        if view is None or view.status == "Deleting":
             return True
+        if view.config != config:
+            return view.status not in _AT_WORK
         self._ask(lambda: self.endpoints.remove(model))
         return False
 

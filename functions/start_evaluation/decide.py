@@ -6,7 +6,6 @@ from events.words import Reason
 from functions.jobs import JobStatus, JobView
 from functions.ledger import RunRecord, RunState
 
-_OTHER_RUN = "this run is not begun again: other data, code or definition make another"
 _TRAINING = frozenset({RunState.STARTING, RunState.PARKED, RunState.TRAINING})
 
 
@@ -41,14 +40,14 @@ class Ignore:
 Outcome = Evaluate | Fail | Wait | Ignore
 
 
-def decide(record: RunRecord | None, job: JobView | None) -> Outcome:
-    """What follows from a training job as it is now."""
+def decide(record: RunRecord | None, job: JobView | None, *, seen: str) -> Outcome:
+    """What follows from the training job `seen` as it is now (None: deleted)."""
     if record is None:
         return Ignore("no run of ours trained in this job")
     if record.state not in _TRAINING:
         return Ignore(f"run {record.run} is {record.state} already")
-    if job is not None and job.name != record.training_job:
-        return Ignore(f"run {record.run} trains in {record.training_job} now")
+    if seen != record.training_job:
+        return Ignore(f"run {record.run} trains in {record.training_job or 'no job'} now")
     return _gone(record) if job is None else _ended(job)
 
 
@@ -68,6 +67,8 @@ def _ended(job: JobView) -> Outcome:
 
 def _gone(record: RunRecord) -> Outcome:
     """A job that was begun can only have been deleted; one that was not may still begin."""
+    if record.artifact is not None:
+        return Evaluate(record.artifact)
     if record.state is RunState.TRAINING:
-        return Fail(Reason.JOB_STOPPED, f"{record.training_job} is gone; {_OTHER_RUN}")
+        return Fail(Reason.JOB_STOPPED, f"{record.training_job} is gone")
     return Ignore(f"run {record.run} has no training job yet")

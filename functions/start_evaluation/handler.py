@@ -51,7 +51,7 @@ class StartEvaluation:
         ours = self.names.run_of(seen.job)
         record = self.book.get(RunRecord, ours[1]) if ours else None
         job = self.jobs.training(seen.job) if record else None
-        outcome = decide(record, job)
+        outcome = decide(record, job, seen=seen.job)
         return Told(outcome, self.apply(outcome, record, now) if record else None)
 
     def apply(self, outcome: Outcome, record: RunRecord, now: datetime) -> RunRecord:

@@ -18,7 +18,16 @@ from functions.ledger import (
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
 
-_BEING_JUDGED = frozenset({RunState.TRAINING, RunState.EVALUATING})
+_WITHOUT_VERDICT = frozenset(
+    {
+        RunState.STARTING,
+        RunState.PARKED,
+        RunState.TRAINING,
+        RunState.EVALUATING,
+        RunState.FAILED,
+    }
+)
+"""Whatever the registry says meanwhile: the gate's verdict comes as an event of its own."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,7 @@ def decide(case: Case, *, now: datetime) -> Outcome:
         case Approval.APPROVED:
             return _approved(version, case, now)
         case Approval.REJECTED:
-            return _rejected(case, version.description or f"version {case.number} was rejected")
+            return _rejected(case, version.comment or f"version {case.number} was rejected")
         case Approval.PENDING:
             return _pending(case)
 
@@ -162,10 +171,19 @@ def _approved(version: Version, case: Case, now: datetime) -> Outcome:
     if case.run is None:
         return Ignore(f"version {version.version} names run {version.run}, which is not known")
     if case.own is not None:
-        resumable = case.own.state is RolloutState.PROVISIONING and case.own.reason is None
-        return Resume(case.own) if resumable else Ignore(f"{case.own.rollout}: {case.own.state}")
+        return Resume(case.own) if _unplaced(case.own) else Ignore(_said(case.own))
     overtaken = _overtaken(version, case.run, case.endpoint)
     return overtaken or _in_turn(version, case.run, case, now)
+
+
+def _unplaced(rollout: RolloutRecord) -> bool:
+    """Whether it was begun, and SageMaker was not yet seen to take the update."""
+    begun = rollout.state is RolloutState.PROVISIONING and rollout.reason is None
+    return begun and not rollout.placed
+
+
+def _said(rollout: RolloutRecord) -> str:
+    return f"{rollout.rollout}: {rollout.state}"
 
 
 def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ignore | None:
@@ -174,8 +192,10 @@ def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ig
         return Ignore(f"version {version.version} is not newer than {champion.version}")
     if waiting is not None and waiting > version.version:
         return Ignore(f"version {waiting} is newer and waits")
-    if run.version is not None and run.state in _BEING_JUDGED:
-        return Ignore(f"version {version.version} is being judged again")
+    if run.state in _WITHOUT_VERDICT:
+        return Ignore(f"run {run.run} of version {version.version} is {run.state}")
+    if run.version not in {None, version.version}:
+        return Ignore(f"run {run.run} made version {run.version} since")
     return None
 
 
@@ -195,7 +215,8 @@ def _makes_way(holder: RolloutRecord) -> bool:
 
 def _outdated(run: RunRecord, champion: Champion | None) -> bool:
     """Whether only the gate, not a person, approved it, and beside another champion."""
-    if run.state is not RunState.APPROVED or run.definition.gates.approval == "human":
+    by_person = run.overruled or run.definition.gates.approval == "human"
+    if run.state is not RunState.APPROVED or by_person:
         return False
     return run.against != (champion.version if champion else None)
 

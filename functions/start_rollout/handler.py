@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from events.catalog import VersionApproved
+from events.catalog import CandidateApproved, VersionApproved
 from events.foreign import ModelPackageChanged
 from events.words import Reason
 from functions.aws.book import Book
@@ -28,6 +28,8 @@ from functions.start_rollout.records import (
 from functions.start_rollout.settings import StartRolloutSettings
 from functions.turn import Told, lambda_handler
 
+Seen = ModelPackageChanged | CandidateApproved | VersionApproved
+
 
 @dataclass(frozen=True)
 class StartRollout:
@@ -40,7 +42,7 @@ class StartRollout:
     image: str
     role_arn: str
 
-    def __call__(self, seen: ModelPackageChanged | VersionApproved, now: datetime) -> Told:
+    def __call__(self, seen: Seen, now: datetime) -> Told:
         model = self._model(seen)
         if model is None:
             return Told(Ignore("a package group of somebody else"))
@@ -121,16 +123,16 @@ class StartRollout:
         after = self.book.commit(*written.changes, notes=written.notes)
         return next((record for record in after if isinstance(record, RolloutRecord)), None)
 
-    def _model(self, seen: ModelPackageChanged | VersionApproved) -> str | None:
+    def _model(self, seen: Seen) -> str | None:
         match seen:
             case ModelPackageChanged(group=group):
                 return self.names.model_of(group)
-            case VersionApproved(model=model):
+            case CandidateApproved(model=model) | VersionApproved(model=model):
                 return model
 
 
-def _named_run(seen: ModelPackageChanged | VersionApproved) -> str | None:
-    return seen.run if isinstance(seen, VersionApproved) else None
+def _named_run(seen: Seen) -> str | None:
+    return None if isinstance(seen, ModelPackageChanged) else seen.run
 
 
 @cache

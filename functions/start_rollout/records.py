@@ -162,15 +162,15 @@ def _no_longer_due(case: Case) -> tuple[RunRecord, ...]:
 
 
 def _approved(run: RunRecord) -> RunRecord:
-    """The run as approved (perhaps by a person) and in the rollout's hands now.
-
-    One whose verdict is not written down yet stays the gate's.
-    """
+    """The run as approved (perhaps by a person, also against the gate), with nothing open."""
     match run.state:
-        case RunState.HELD:
+        case RunState.HELD | RunState.APPROVED:
             return run.changed(state=RunState.APPROVED, due_at=None)
-        case RunState.APPROVED:
-            return run.changed(due_at=None)
+        case RunState.REJECTED:
+            said = f"approved by a person; it was {run.reason}: {run.message}"
+            return run.changed(
+                state=RunState.APPROVED, overruled=True, reason=None, message=said, due_at=None
+            )
         case _:
             return run
 

@@ -95,11 +95,16 @@ def judgeable(start: Start, *, holdout: bool) -> Start | Park:
 
 
 def _once_more(record: RunRecord, attempt: int) -> RunRecord:
+    """Nothing of the earlier attempt counts: not its job, its version, nor an evaluation's name."""
     return record.changed(
         state=RunState.STARTING,
         attempt=attempt,
         training_job=None,
+        evaluation_job=None,
+        evaluations=record.evaluations + 1,
         artifact=None,
+        version=None,
+        numbers={},
         ended_at=None,
         reason=None,
         message="",

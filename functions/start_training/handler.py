@@ -58,7 +58,8 @@ class StartTraining:
         except DefinitionError as error:
             outcome = Ignore(str(error))
         record = self.apply(outcome, now)
-        self._take_over(seen)
+        if record is not None:
+            self._take_over(seen)
         return Told(outcome, record)
 
     def load_and_decide(self, seen: DatasetReady | TrainingRequested, now: datetime) -> Outcome:

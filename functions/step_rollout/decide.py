@@ -22,6 +22,8 @@ class Case:
     """The challenger's answer to a golden probe; only asked for before the first step."""
     challenger: Traffic = NO_TRAFFIC
     champion: Traffic = NO_TRAFFIC
+    overdue: bool = False
+    """Whether the endpoint has settled while a return of the traffic waited for that."""
     whole: Traffic = NO_TRAFFIC
     """The challenger's since it first got any."""
 
@@ -83,19 +85,16 @@ Step = Hold | Shift | Promote | RollBack | Close | Wait | Ignore
 
 def next_step(case: Case) -> Step:
     """What a rollout does next."""
-    rollout, view = case.rollout, case.view
-    if rollout.state not in _ACTIVE:
-        return Ignore(f"{rollout.rollout} is {rollout.state}")
-    if rollout.reason is not None:
-        return Ignore(f"the traffic is wanted back: {rollout.reason}")
-    if rollout.state is RolloutState.PROVISIONING and not _asked_for(rollout, view):
-        return Wait("the update is not asked for yet")
-    if view is None or view.status in {"Creating", "Updating", "SystemUpdating"}:
-        return Wait(f"the endpoint is {view.status if view else 'not there yet'}")
-    lost = _lost(rollout, view)
+    waits = _over(case) or _unsettled(case)
+    if waits is not None:
+        return waits
+    view = case.view
+    if view is None:
+        return _without_endpoint(case)
+    lost = _lost(case.rollout, view)
     if lost is not None:
         return lost
-    match rollout.state:
+    match case.rollout.state:
         case RolloutState.PROVISIONING:
             return _begin(case)
         case RolloutState.SHIFTING:
@@ -104,9 +103,37 @@ def next_step(case: Case) -> Step:
             return Close() if case.baked else Ignore("under watch")
 
 
+def _over(case: Case) -> RollBack | Ignore | None:
+    """Nothing more, once the traffic is wanted back; but to say so again when it had to wait."""
+    rollout = case.rollout
+    if rollout.reason is not None and case.overdue:
+        return RollBack(rollout.reason, rollout.message)
+    if rollout.reason is not None and rollout.state in _ACTIVE:
+        return Ignore(f"the traffic is wanted back: {rollout.reason}")
+    return None if rollout.state in _ACTIVE else Ignore(f"{rollout.rollout} is {rollout.state}")
+
+
+def _unsettled(case: Case) -> Wait | None:
+    rollout, view = case.rollout, case.view
+    if rollout.state is RolloutState.PROVISIONING and not _asked_for(rollout, view):
+        return Wait("the update is not asked for yet")
+    if view is not None and view.status in {"Creating", "Updating", "SystemUpdating"}:
+        return Wait(f"the endpoint is {view.status}")
+    return None
+
+
 def _asked_for(rollout: RolloutRecord, view: EndpointView | None) -> bool:
     """By the record; or by the endpoint, when start_rollout died before it wrote so."""
     return rollout.placed or (view is not None and view.config == rollout.config)
+
+
+def _without_endpoint(case: Case) -> Step:
+    """Somebody deleted it: a watch has nothing left to watch, a rollout nothing to move."""
+    if case.rollout.state is RolloutState.WATCHING:
+        return Close() if case.baked else Ignore("under watch, without an endpoint")
+    if case.rollout.state is RolloutState.PROVISIONING and not case.baked:
+        return Wait("the endpoint is not there yet")
+    return RollBack(Reason.NOT_DEPLOYED, "the endpoint is gone")
 
 
 def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:

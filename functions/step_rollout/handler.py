@@ -88,7 +88,8 @@ class StepRollout:
             )
         there = settled and view is not None and view.config == rollout.config
         probe = self._probe(rollout) if starting and there else None
-        return Case(rollout, view, baked, probe)
+        late = rollout.due_at is not None and rollout.due_at <= now
+        return Case(rollout, view, baked, probe, overdue=late and isinstance(seen, EndpointChanged))
 
     def apply(self, step: Step, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         """Do what was decided."""

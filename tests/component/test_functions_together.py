@@ -10,13 +10,13 @@ from events.catalog import (
     RolloutAborted,
     RolloutAdvanced,
     TrainingRequested,
+    VersionApproved,
 )
 from events.words import Reason
 from functions.endpoint import NO_TRAFFIC, Hardware
 from functions.jobs import JobStatus
 from functions.ledger import ASK_PERSON_AFTER, DropState, RolloutState, RunState
 from functions.registry import Approval
-from functions.roll_back.verified import NotVerifiedError
 from functions.start_rollout.decide import placements
 from functions.step_rollout.records import bake_over
 from tests.builders import MODEL, NAMES, traffic
@@ -856,12 +856,25 @@ def test_an_endpoint_that_stays_busy_is_given_up_in_good_time_and_asked_for_noth
     before = stage.endpoints.shifts
     asked = asks_back(stage, 2)
 
-    with pytest.raises(NotVerifiedError, match="not seen to be on blue"):
-        stage.units["roll_back"](asked, stage.now)
+    stage.units["roll_back"](asked, stage.now)
 
     assert 39 < stage.paused < 42
     assert stage.endpoints.shifts == before
     assert stage.rollout_of(2).state is RolloutState.ROLLING_BACK
+
+
+def test_a_return_goes_on_as_soon_as_the_endpoint_has_settled() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.endpoints.hurries = False
+    stage.endpoints.shift(MODEL, {"blue": 90, "green": 10})
+    stage.units["roll_back"](asks_back(stage, 2), stage.now)
+
+    stage.endpoints.hurries = True
+    stage.settle()
+
+    assert stage.serving == {1: 100}
+    assert stage.rollout_of(2).state is RolloutState.ABORTED
+    assert stage.dead == []
 
 
 def test_a_version_that_somebody_deleted_does_not_stop_a_rollback() -> None:
@@ -900,3 +913,86 @@ def test_evidence_tells_the_story_of_a_rollout() -> None:
         ("step_rollout", "100 %"),
         ("step_rollout", "promoted"),
     ]
+
+
+def a_run_whose_second_evaluation_fails(stage: Stage) -> None:
+    """Version 3 was approved, waited past a promotion, and its new evaluation fails."""
+    stage.accuracy |= {"wednesday": 0.98}
+    stage.failing = frozenset({"-e2"})
+    stage.drop("wednesday")
+    stage.rest()
+    stage.failing = frozenset()
+
+
+def test_a_version_whose_run_failed_when_judged_again_is_rejected_and_never_rolled_out() -> None:
+    stage = a_stage_with_a_challenger()
+    a_run_whose_second_evaluation_fails(stage)
+    failed = stage.run_of("wednesday")
+    said = VersionApproved(model=MODEL, version=3, run=failed.run)
+
+    stage.bus.publish(said, said)
+    stage.rest()
+
+    assert failed.state is RunState.FAILED
+    assert stage.registry.versions[(MODEL, 3)].approval is Approval.REJECTED
+    assert (stage.champion, stage.serving) == (2, {2: 100})
+
+
+def test_what_was_trained_once_more_is_a_version_of_its_own() -> None:
+    stage = a_stage_with_a_challenger()
+    a_run_whose_second_evaluation_fails(stage)
+    run = stage.run_of("wednesday")
+
+    stage.bus.publish(
+        TrainingRequested(model=MODEL, dataset=run.dataset, run=run.run, attempt=2, cause="person")
+    )
+    stage.rest()
+
+    made = stage.registry.versions[(MODEL, 4)]
+    assert (stage.champion, made.artifact) == (4, stage.run_of("wednesday").artifact)
+    assert "-t2/" in made.artifact
+
+
+def test_an_evaluation_job_that_somebody_deleted_ends_its_run() -> None:
+    stage = Stage()
+    stage.drop("monday")
+    stage.settle(until=lambda: bool(stage.jobs.evaluations))
+    for job in stage.jobs.evaluations:
+        del stage.jobs.views[job]
+    stage.rest()
+
+    run = stage.run_of("monday")
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.JOB_STOPPED)
+
+
+def test_an_endpoint_that_somebody_deleted_frees_the_way_for_the_next_version() -> None:
+    stage = a_stage_with_a_challenger()
+    del stage.endpoints.endpoints[MODEL]
+    stage.rest()
+    stage.accuracy["wednesday"] = 0.99
+
+    stage.drop("wednesday")
+    stage.rest()
+
+    assert stage.rollout_of(2).reason is Reason.NOT_DEPLOYED
+    assert (stage.champion, stage.serving) == (3, {3: 100})
+
+
+def test_a_person_may_approve_against_the_gate_and_the_record_says_so() -> None:
+    stage = a_stage_with_a_champion()
+    stage.accuracy = {"tuesday": 0.80}
+    stage.drop("tuesday")
+    stage.settle()
+    rejected = stage.run_of("tuesday")
+
+    stage.registry.decide(MODEL, 2, approval=Approval.APPROVED, reason="we need it")
+    stage.rest()
+
+    run = stage.run_of("tuesday")
+    assert (rejected.state, run.state, run.overruled) == (
+        RunState.REJECTED,
+        RunState.APPROVED,
+        True,
+    )
+    assert run.message.startswith("approved by a person; it was WORSE_THAN_CHAMPION: ")
+    assert (stage.champion, stage.serving) == (2, {2: 100})

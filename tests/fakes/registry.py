@@ -29,7 +29,7 @@ class FakeRegistry(Registry):
         with self.calls.one("registry.register"):
             if self.refuses:
                 raise RefusedError(self.refuses)
-            known = self._of_run(candidate.model, candidate.run)
+            known = self._of_run(candidate.model, candidate.run, candidate.artifact)
             if known is not None:
                 return known.version
             number = self.numbers[candidate.model] = 1 + self.numbers.get(candidate.model, 0)
@@ -51,9 +51,9 @@ class FakeRegistry(Registry):
         with self.calls.one("registry.find"):
             return self.versions.get((model, version))
 
-    def by_run(self, model: str, run: str) -> Version | None:
+    def by_run(self, model: str, run: str, *, artifact: str) -> Version | None:
         with self.calls.one("registry.by_run"):
-            return self._of_run(model, run)
+            return self._of_run(model, run, artifact)
 
     def newest(self, model: str, *, limit: int) -> tuple[Version, ...]:
         mine = [v for (m, _), v in self.versions.items() if m == model]
@@ -62,7 +62,7 @@ class FakeRegistry(Registry):
     def decide(self, model: str, version: int, *, approval: Approval, reason: str) -> None:
         with self.calls.one("registry.decide"):
             seen = self.versions.get((model, version))
-            decided = seen and replace(seen, approval=approval, description=reason)
+            decided = seen and replace(seen, approval=approval, comment=reason)
             if seen is not None and decided is not None and decided != seen:
                 changed = ["ModelApprovalStatus"] if seen.approval is not approval else []
                 self._keep(decided, updated=[*changed, "ApprovalDescription"])
@@ -84,9 +84,9 @@ class FakeRegistry(Registry):
             | changed,
         )
 
-    def _of_run(self, model: str, run: str) -> Version | None:
+    def _of_run(self, model: str, run: str, artifact: str) -> Version | None:
         mine = (v for (m, _), v in self.versions.items() if m == model)
-        return next((v for v in mine if v.run == run), None)
+        return next((v for v in mine if (v.run, v.artifact) == (run, artifact)), None)
 
     def _keep(self, version: Version, *, updated: Sequence[str] = ()) -> None:
         self.versions[(version.model, version.version)] = version

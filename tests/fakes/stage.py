@@ -14,6 +14,7 @@ from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError
 from functions.aws.ledger import StaleRecordError
 from functions.gate_model.handler import GateModel
+from functions.jobs import JobStatus
 from functions.ledger import (
     DropRecord,
     EndpointRecord,
@@ -67,6 +68,8 @@ class Stage:
 
     paused = 0.0
     """Seconds that functions have waited inside their turns."""
+    failing: frozenset[str] = frozenset()
+    """What the names of jobs that fail end with."""
 
     def __init__(self, *, retries: bool = True, **sections: Any) -> None:
         self.calls = Calls()
@@ -288,7 +291,10 @@ class Stage:
         return bool(running or updating)
 
     def end(self, job: str) -> None:
-        """A job ends well; an evaluation leaves its report."""
+        """A job ends well, unless it is to fail; an evaluation leaves its report."""
+        if job.endswith(tuple(self.failing)):
+            self.jobs.end(job, JobStatus.FAILED, "no disk")
+            return
         spec = self.jobs.evaluations.get(job)
         if spec is not None:
             run = spec.environment["SLUICE_RUN"]

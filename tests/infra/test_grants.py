@@ -45,6 +45,40 @@ NEEDS = {
 }
 """The kinds of resource that a call is authorized on, by AWS's service authorization reference."""
 
+REACHES = {
+    "accept_drop": {
+        ("dynamodb:GetItem", "table", ""),
+        ("s3:GetObjectVersion", "data", "drops/*"),
+        ("s3:ListBucketVersions", "data", "drops/*"),
+        ("s3:PutObject", "artifacts", "datasets/*"),
+    },
+    "start_training": {
+        ("dynamodb:GetItem", "table", ""),
+        ("s3:GetObject", "artifacts", "code/*"),
+        ("s3:ListBucket", "artifacts", "code/*"),
+        ("s3:ListBucket", "data", "holdouts/*"),
+    },
+    "start_evaluation": {("dynamodb:GetItem", "table", "")},
+    "gate_model": {
+        ("dynamodb:GetItem", "table", ""),
+        ("s3:GetObject", "artifacts", "runs/*"),
+        ("s3:ListBucket", "artifacts", "runs/*"),
+    },
+    "start_rollout": {("dynamodb:GetItem", "table", "")},
+    "step_rollout": {
+        ("dynamodb:GetItem", "table", ""),
+        ("s3:GetObject", "artifacts", "datasets/*"),
+        ("s3:ListBucket", "artifacts", "datasets/*"),
+    },
+    "roll_back": {
+        ("dynamodb:GetItem", "table", ""),
+        ("s3:GetObject", "artifacts", "datasets/*"),
+        ("s3:ListBucket", "artifacts", "datasets/*"),
+    },
+    "sweep": {("dynamodb:Query", "table", "index/open"), ("dynamodb:UpdateItem", "table", "")},
+}
+"""Where in the buckets and the table each function reaches, beside putting its records."""
+
 CARRIED_BY = {
     "cloudwatch:namespace": {"cloudwatch:PutMetricData"},
     "iam:PassedToService": {"iam:PassRole"},
@@ -140,6 +174,29 @@ def paths(within: Iterable[Statement], action: str) -> set[str]:
     return {found.removeprefix("/") for found in re.findall(r'"(/[a-z]+/\*)"', text)}
 
 
+def reached(within: Iterable[Statement]) -> set[tuple[str, str, str]]:
+    """Every action on buckets and the table: on which, and for which keys or index."""
+    return {
+        (action, _kept_in(where), _inside(where, statement))
+        for statement in within
+        for action in listed(statement["Action"])
+        if action.startswith(("s3:", "dynamodb:"))
+        for where in (json.dumps(resource) for resource in listed(statement["Resource"]))
+    }
+
+
+def _kept_in(where: str) -> str:
+    names = {"StorageData": "data", "StorageArtifacts": "artifacts", "Ledger": "table"}
+    (found,) = [kept for name, kept in names.items() if name in where]
+    return found
+
+
+def _inside(where: str, statement: Statement) -> str:
+    prefixes = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", [])
+    inside = re.findall(r'"/([a-z/]+(?:/\*)?)"', where)
+    return ",".join(listed(prefixes) or inside)
+
+
 def in_vain(within: Iterable[Statement]) -> list[str]:
     """Conditions on a key the call does not carry, or with a `*` that is taken for itself."""
     return [
@@ -198,6 +255,15 @@ def test_where_a_function_may_read_it_may_see_that_nothing_is_there(
     granted = statements(dev, unit)
 
     assert paths(granted, "s3:ListBucket") >= paths(granted, "s3:GetObject")
+
+
+@pytest.mark.parametrize("unit", FUNCTIONS)
+def test_a_function_reaches_these_keys_and_indexes_and_no_others(
+    dev: Synthesized, unit: str
+) -> None:
+    everybodys = {("dynamodb:PutItem", "table", "")}
+
+    assert reached(statements(dev, unit)) == REACHES[unit] | everybodys
 
 
 def test_no_condition_asks_for_what_a_call_does_not_carry(dev: Synthesized) -> None:

@@ -43,7 +43,9 @@ ACCURACY = st.floats(0, 1)
 
 def judged(report: Report, *, champion: Champion | None = None, **fields: Any) -> Outcome:
     record = an_evaluated_run(against=champion.version if champion else None, **fields)
-    return decide(record, a_job(name=JOB), report.model_dump(mode="json"), champion=champion)
+    return decide(
+        record, a_job(name=JOB), report.model_dump(mode="json"), seen=JOB, champion=champion
+    )
 
 
 def test_a_first_candidate_above_the_minimum_is_approved() -> None:
@@ -128,7 +130,7 @@ def test_a_completed_evaluation_is_registered_with_its_verdict() -> None:
         (JobStatus.RUNNING, "", Wait()),
         (JobStatus.STOPPING, "", Wait()),
         (JobStatus.FAILED, "", Fail(Reason.JOB_FAILED, f"{JOB}: no reason given")),
-        (JobStatus.STOPPED, "time", Fail(Reason.JOB_FAILED, f"{JOB}: time")),
+        (JobStatus.STOPPED, "time", Fail(Reason.JOB_STOPPED, f"{JOB}: time")),
     ],
 )
 def test_a_job_that_did_not_complete_gives_no_verdict(
@@ -136,14 +138,14 @@ def test_a_job_that_did_not_complete_gives_no_verdict(
 ) -> None:
     job = a_job(status, name=JOB, failure=failure)
 
-    assert decide(an_evaluated_run(), job, None, champion=None) == outcome
+    assert decide(an_evaluated_run(), job, None, seen=JOB, champion=None) == outcome
 
 
 @pytest.mark.parametrize("state", [s for s in RunState if s is not RunState.EVALUATING])
 def test_a_run_is_judged_once(state: RunState) -> None:
     record = a_run(state=state, evaluation_job=JOB)
 
-    outcome = decide(record, a_job(name=JOB), a_report().model_dump(), champion=None)
+    outcome = decide(record, a_job(name=JOB), a_report().model_dump(), seen=JOB, champion=None)
 
     assert outcome == Ignore(f"run {RUN} is {state} already")
 
@@ -151,16 +153,23 @@ def test_a_run_is_judged_once(state: RunState) -> None:
 def test_the_job_of_an_earlier_evaluation_gives_no_verdict() -> None:
     earlier = a_job(name=NAMES.evaluation_job("digits", RUN, 7))
 
-    outcome = decide(an_evaluated_run(), earlier, a_report().model_dump(), champion=None)
+    outcome = decide(
+        an_evaluated_run(), earlier, a_report().model_dump(), seen=earlier.name, champion=None
+    )
 
     assert outcome == Ignore("no run of ours waits for this job")
 
 
-@pytest.mark.parametrize("record", [None, an_evaluated_run()])
-def test_a_job_that_is_not_there_gives_no_verdict(record: Any) -> None:
-    outcome = decide(record, None, None, champion=None)
+def test_a_job_of_nobody_gives_no_verdict() -> None:
+    outcome = decide(None, None, None, seen=JOB, champion=None)
 
     assert outcome == Ignore("no run of ours waits for this job")
+
+
+def test_a_job_that_somebody_deleted_ends_its_run() -> None:
+    outcome = decide(an_evaluated_run(), None, None, seen=JOB, champion=None)
+
+    assert outcome == Fail(Reason.JOB_STOPPED, f"{JOB} is gone")
 
 
 def test_a_candidate_compared_with_a_former_champion_is_compared_again() -> None:
@@ -174,7 +183,9 @@ def test_a_candidate_compared_with_a_former_champion_is_compared_again() -> None
 def test_a_candidate_judged_alone_is_compared_once_there_is_a_champion() -> None:
     record = an_evaluated_run(against=None)
 
-    outcome = decide(record, a_job(name=JOB), a_report().model_dump(mode="json"), champion=CHAMPION)
+    outcome = decide(
+        record, a_job(name=JOB), a_report().model_dump(mode="json"), seen=JOB, champion=CHAMPION
+    )
 
     assert outcome == Reevaluate("judged against version None, 1 serves now")
 
@@ -203,7 +214,7 @@ def test_a_report_that_does_not_say_enough_fails_the_run(
 ) -> None:
     raw = a_report(0.95, champion=0.9).model_dump(mode="json") | change
 
-    outcome = decide(an_evaluated_run(against=1), a_job(name=JOB), raw, champion=CHAMPION)
+    outcome = decide(an_evaluated_run(against=1), a_job(name=JOB), raw, seen=JOB, champion=CHAMPION)
 
     assert isinstance(outcome, Fail)
     assert outcome.reason is Reason.REPORT_UNREADABLE
@@ -212,7 +223,7 @@ def test_a_report_that_does_not_say_enough_fails_the_run(
 
 @pytest.mark.parametrize("raw", [None, [], "text", 3])
 def test_a_report_that_is_none_fails_the_run(raw: object) -> None:
-    outcome = decide(an_evaluated_run(), a_job(name=JOB), raw, champion=None)
+    outcome = decide(an_evaluated_run(), a_job(name=JOB), raw, seen=JOB, champion=None)
 
     assert isinstance(outcome, Fail)
     assert outcome.reason is Reason.REPORT_UNREADABLE

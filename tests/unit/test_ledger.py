@@ -34,6 +34,7 @@ ALLOWED = {
     RunState.EVALUATING: {"training", "approved", "held", "rejected", "failed"},
     RunState.APPROVED: {"training"},
     RunState.HELD: {"approved", "rejected"},
+    RunState.REJECTED: {"approved"},
     RunState.FAILED: {"starting"},
     RolloutState.PROVISIONING: {"shifting", "watching", "rolling_back", "aborted"},
     RolloutState.SHIFTING: {"watching", "rolling_back"},

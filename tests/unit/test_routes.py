@@ -133,6 +133,7 @@ def test_a_near_miss_wakes_nobody(raw: Envelope) -> None:
 
 
 HEARD = {
+    "CandidateApproved": ["start_rollout"],
     "DatasetReady": ["start_training"],
     "DropOverdue": ["accept_drop"],
     "EvaluationJobSettled": ["gate_model"],

@@ -3,7 +3,7 @@
 import pytest
 
 from events.words import Reason
-from functions.jobs import JobStatus
+from functions.jobs import JobStatus, JobView
 from functions.ledger import RunState
 from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Wait, decide
 from tests.builders import RUN, a_job, a_run
@@ -17,7 +17,7 @@ AFTER = [state for state in RunState if state not in BEFORE]
 def test_a_job_that_completed_is_evaluated_however_much_was_written_down(state: RunState) -> None:
     job = a_job(artifact="s3://artifacts/model.tar.gz")
 
-    assert decide(a_run(state=state), job) == Evaluate("s3://artifacts/model.tar.gz")
+    assert decide(a_run(state=state), job, seen=JOB) == Evaluate("s3://artifacts/model.tar.gz")
 
 
 @pytest.mark.parametrize(
@@ -41,27 +41,39 @@ def test_what_follows_from_a_job_without_an_artifact(
 ) -> None:
     job = a_job(status, failure=failure, artifact=None)
 
-    assert decide(a_run(state=RunState.TRAINING), job) == outcome
+    assert decide(a_run(state=RunState.TRAINING), job, seen=JOB) == outcome
 
 
 @pytest.mark.parametrize("state", AFTER)
 def test_a_run_that_is_further_is_left_alone(state: RunState) -> None:
-    assert decide(a_run(state=state), a_job()) == Ignore(f"run {RUN} is {state} already")
+    assert decide(a_run(state=state), a_job(), seen=JOB) == Ignore(f"run {RUN} is {state} already")
 
 
 def test_a_job_of_nobody_is_left_alone() -> None:
-    assert decide(None, a_job()) == Ignore("no run of ours trained in this job")
+    assert decide(None, a_job(), seen=JOB) == Ignore("no run of ours trained in this job")
 
 
 def test_a_run_whose_job_was_deleted_ends() -> None:
-    outcome = decide(a_run(state=RunState.TRAINING), None)
+    outcome = decide(a_run(state=RunState.TRAINING), None, seen=JOB)
 
-    assert outcome == Fail(
-        Reason.JOB_STOPPED,
-        f"{JOB} is gone; this run is not begun again: other data, code or definition make another",
-    )
+    assert outcome == Fail(Reason.JOB_STOPPED, f"{JOB} is gone")
+
+
+def test_a_candidate_that_is_judged_again_needs_no_job_any_more() -> None:
+    record = a_run(state=RunState.TRAINING, artifact="s3://artifacts/model.tar.gz")
+
+    assert decide(record, None, seen=JOB) == Evaluate("s3://artifacts/model.tar.gz")
+
+
+@pytest.mark.parametrize("job", [None, a_job(JobStatus.FAILED)])
+def test_late_news_of_an_earlier_attempt_changes_nothing(job: JobView | None) -> None:
+    record = a_run(state=RunState.TRAINING, training_job="second")
+
+    assert decide(record, job, seen=JOB) == Ignore(f"run {RUN} trains in second now")
 
 
 @pytest.mark.parametrize("state", [RunState.STARTING, RunState.PARKED])
 def test_a_run_that_has_no_job_yet_may_still_get_one(state: RunState) -> None:
-    assert decide(a_run(state=state), None) == Ignore(f"run {RUN} has no training job yet")
+    assert decide(a_run(state=state), None, seen=JOB) == Ignore(
+        f"run {RUN} has no training job yet"
+    )

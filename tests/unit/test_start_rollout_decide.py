@@ -46,7 +46,7 @@ UNDER_WAY = [
     RolloutState.ROLLING_BACK,
 ]
 HELD = a_run(state=RunState.HELD, version=2, against=1)
-REJECTED = a_version(2, approval=Approval.REJECTED, description="it forgets sevens")
+REJECTED = a_version(2, approval=Approval.REJECTED, comment="it forgets sevens")
 PENDING = a_version(2, approval=Approval.PENDING)
 CHALLENGER = a_champion(
     2,
@@ -111,7 +111,7 @@ def test_a_rejection_takes_back_what_is_under_way() -> None:
 
 def test_a_rejection_without_a_word_says_who_was_rejected() -> None:
     own = a_rollout()
-    silent = replace(REJECTED, description="")
+    silent = replace(REJECTED, comment="", description="accuracy 0.95")
 
     outcome = decide(replace(CASE, version=silent, own=own), now=NOON)
 
@@ -267,17 +267,39 @@ def test_what_a_person_approved_is_not_judged_again(run: object) -> None:
     assert isinstance(decide(replace(CASE, run=run), now=NOON), Begin)
 
 
-def test_a_version_whose_first_verdict_is_not_written_down_yet_may_begin() -> None:
-    run = a_run(state=RunState.EVALUATING, against=1)
+@pytest.mark.parametrize("version", [None, 2])
+@pytest.mark.parametrize(
+    "state",
+    [
+        RunState.STARTING,
+        RunState.PARKED,
+        RunState.TRAINING,
+        RunState.EVALUATING,
+        RunState.FAILED,
+    ],
+)
+def test_whatever_the_registry_says_a_run_without_a_verdict_is_not_rolled_out(
+    state: RunState, version: int | None
+) -> None:
+    run = a_run(state=state, version=version, against=1)
 
-    assert isinstance(decide(replace(CASE, run=run), now=NOON), Begin)
+    outcome = decide(replace(CASE, run=run), now=NOON)
+
+    assert outcome == Ignore(f"run {run.run} of version 2 is {state}")
 
 
-@pytest.mark.parametrize("state", [RunState.TRAINING, RunState.EVALUATING])
-def test_a_version_that_is_being_judged_again_does_not_begin(state: RunState) -> None:
-    run = a_run(state=state, version=2, against=1)
+def test_a_version_of_an_earlier_attempt_is_not_rolled_out() -> None:
+    run = a_run(state=RunState.APPROVED, version=3, against=1)
 
-    assert decide(replace(CASE, run=run), now=NOON) == Ignore("version 2 is being judged again")
+    assert decide(replace(CASE, run=run), now=NOON) == Ignore(f"run {run.run} made version 3 since")
+
+
+def test_what_a_person_approved_against_the_gate_begins_and_is_not_judged_again() -> None:
+    rejected = a_run(state=RunState.REJECTED, version=2, against=1)
+    overruled = a_run(state=RunState.APPROVED, version=2, against=None, overruled=True)
+
+    assert isinstance(decide(replace(CASE, run=rejected), now=NOON), Begin)
+    assert isinstance(decide(replace(CASE, run=overruled), now=NOON), Begin)
 
 
 @given(approvals=st.lists(st.integers(2, 30), min_size=1, max_size=20))
@@ -288,7 +310,7 @@ def test_of_any_approvals_during_a_rollout_the_newest_waits(approvals: list[int]
         case = Case(
             number=number,
             version=a_version(number),
-            run=APPROVED,
+            run=a_run(state=RunState.APPROVED, version=number, against=1),
             endpoint=endpoint,
             holder=a_rollout(version=99),
             own=None,

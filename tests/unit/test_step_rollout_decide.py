@@ -105,8 +105,34 @@ def test_an_endpoint_at_work_is_waited_for(status: str, case: Case) -> None:
     assert step == Wait(f"the endpoint is {status}")
 
 
-def test_an_endpoint_that_is_not_there_is_waited_for() -> None:
-    assert next_step(replace(SHIFTING, view=None)) == Wait("the endpoint is not there yet")
+def test_an_endpoint_that_is_not_there_yet_is_waited_for_until_the_sweep_asks() -> None:
+    case = replace(PROVISIONED, view=None)
+
+    assert next_step(case) == Wait("the endpoint is not there yet")
+    assert next_step(replace(case, baked=True)) == RollBack(
+        Reason.NOT_DEPLOYED, "the endpoint is gone"
+    )
+
+
+def test_an_endpoint_that_somebody_deleted_ends_the_rollout_and_the_watch() -> None:
+    assert next_step(replace(SHIFTING, view=None)) == RollBack(
+        Reason.NOT_DEPLOYED, "the endpoint is gone"
+    )
+    assert next_step(replace(WATCHING, view=None, baked=False)) == Ignore(
+        "under watch, without an endpoint"
+    )
+    assert next_step(replace(WATCHING, view=None, baked=True)) == Close()
+
+
+@pytest.mark.parametrize("state", [RolloutState.ROLLING_BACK, RolloutState.SHIFTING])
+def test_a_return_that_waited_for_the_endpoint_is_asked_for_when_it_settles(
+    state: RolloutState,
+) -> None:
+    rollout = a_rollout(state=state, reason=Reason.ALARM, message="5xx")
+    case = replace(SHIFTING, rollout=rollout)
+
+    assert next_step(replace(case, overdue=True)) == RollBack(Reason.ALARM, "5xx")
+    assert isinstance(next_step(case), Ignore)
 
 
 @pytest.mark.parametrize("case", [PROVISIONED, SHIFTING, WATCHING])
