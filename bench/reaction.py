@@ -9,6 +9,7 @@ reaction (events, functions, calls) is never scaled. Run: `python -m bench.react
 """
 
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ T = TypeVar("T")
 
 def main() -> int:
     """Measure and print; 1 when a percentile is over its limit."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     stop(FOLDER)
     shutil.rmtree(FOLDER / "state", ignore_errors=True)
     wish = Up(FOLDER, "dev", Path("models"), port=0, time_scale=_SCALE)

@@ -43,11 +43,21 @@ def digest(data: bytes) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return _parsed(path, path.read_bytes())
     except OSError as error:
         raise BundleError(
             f"{path} cannot be read ({error.strerror}): a model has model.toml and model.py"
         ) from error
+
+
+def _parsed(path: Path, source: bytes) -> bytes:
+    """The source as it is, once it is seen to be Python; nothing of it runs."""
+    if path.suffix == ".py":
+        try:
+            compile(source, path.name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            raise BundleError(f"{path} is no Python: {error}; correct it") from error
+    return source
 
 
 def _archive(entries: dict[str, bytes]) -> bytes:

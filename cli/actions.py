@@ -1,7 +1,8 @@
 """What people ask of a stage: drops, runs on demand, approvals, a way back, an answer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from bundles.code import BundleError, bundle, digest
 from cli.errors import BadInputError, NotFoundError, NothingToDoError, UnknownModelError
 from cli.home import Home
 from cli.upload import File, Progress, drop_id, gather, put, upload
-from events.catalog import RollbackRequested, TrainingRequested
+from events.catalog import RollbackRequested, TrainingRequested, VersionApproved
 from events.words import Reason
 from functions.accept_drop.check import check
 from functions.aws.objects import split
@@ -77,7 +78,18 @@ def holdout(home: Home, model: str, paths: list[Path], *, id_: str, progress: Pr
             raise BadInputError(f"{fault.reason}: {fault.message}; a holdout is frozen: mend it")
     _, prefix = split(folder)
     put(home.connect("s3"), bucket=bucket, prefix=prefix, files=files, progress=progress)
+    _begin_those_that_wait(home, model, id_)
     return id_
+
+
+def _begin_those_that_wait(home: Home, model: str, holdout: str) -> None:
+    """Runs that were parked for this holdout; the sweep would ask for them later."""
+    for run in home.ledger.all(RunRecord):
+        parked = run.state is RunState.PARKED and run.reason is Reason.NO_HOLDOUT
+        if parked and (run.model, run.definition.evaluation.holdout) == (model, holdout):
+            home.bus.publish(
+                TrainingRequested(model=model, dataset=run.dataset, run=run.run, cause=run.cause)
+            )
 
 
 def holdout_missing(home: Home, model: str) -> str | None:
@@ -91,8 +103,24 @@ def holdout_missing(home: Home, model: str) -> str | None:
     )
 
 
-def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> tuple[str, str]:
-    """Ask for a run, perhaps with other code; the dataset's digest and the run's id.
+@dataclass(frozen=True)
+class Asked:
+    """The run that was asked for."""
+
+    model: str
+    dataset: str
+    run: str
+    attempt: int
+
+
+def run_of(deployed: Deployed) -> Callable[[str], str]:
+    """The run that a dataset makes of a model as it is deployed."""
+    config, code = deployed.definition.digest, deployed.code
+    return lambda dataset: run_id(model=deployed.model, dataset=dataset, config=config, code=code)
+
+
+def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> Asked:
+    """Ask for a run, perhaps with other code.
 
     One that failed is begun once more; raises NothingToDoError for one that is under way or judged.
     """
@@ -105,6 +133,7 @@ def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> tuple
         uri, code = _upload_code(home, model, folder)
     run = run_id(model=model, dataset=wanted, config=config, code=code or known.code)
     failed = _failed(home, run)
+    attempt = failed.attempt + 1 if failed else 1
     home.bus.publish(
         TrainingRequested(
             model=model,
@@ -112,12 +141,12 @@ def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> tuple
             code_uri=uri,
             code=code,
             run=run if failed else None,
-            attempt=failed.attempt + 1 if failed else None,
+            attempt=attempt if failed else None,
             cause="sluice train",
             traceparent=child_of(None),
         )
     )
-    return wanted, run
+    return Asked(model, wanted, run, attempt)
 
 
 def _failed(home: Home, run: str) -> RunRecord | None:
@@ -174,9 +203,12 @@ def approve(home: Home, model: str, version: int, *, force: bool) -> Version:
     _can_start(home, model, version)
     if found.approval is Approval.REJECTED and not force:
         raise BadInputError(
-            f"version {version} was rejected: {found.description}; say --force to approve it"
+            f"version {version} was rejected: {found.comment or found.description};"
+            " say --force to approve it"
         )
-    if found.approval is not Approval.APPROVED:
+    if found.approval is Approval.APPROVED:
+        home.bus.publish(VersionApproved(model=model, version=version, run=found.run))
+    else:
         home.registry.decide(
             model, version, approval=Approval.APPROVED, reason="approved by a person"
         )
@@ -192,9 +224,10 @@ def _can_start(home: Home, model: str, version: int) -> None:
         )
     endpoint = home.ledger.get(EndpointRecord, model)
     champion = endpoint.champion if endpoint else None
-    if champion is not None and version < champion.version:
+    newest = max(champion.version if champion else 0, (endpoint.waiting or 0) if endpoint else 0)
+    if version < newest:
         raise NothingToDoError(
-            f"version {version} is older than the champion, {champion.version}; train a new one"
+            f"version {version} is older than {newest}, which serves or waits; train a new one"
         )
 
 
@@ -238,6 +271,8 @@ def invoke(home: Home, model: str, body: bytes) -> dict[str, Any]:
             EndpointName=home.names.endpoint(model), ContentType="application/json", Body=body
         )
     except ClientError as error:
+        if error.response["Error"]["Code"] not in {"ModelError", "ValidationError"}:
+            raise
         raise BadInputError(f"{model}: {error.response['Error']['Message']}") from error
     return {
         "variant": answer.get("InvokedProductionVariant"),

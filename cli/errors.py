@@ -13,10 +13,10 @@ CliError
 ├── BadDefinitionError    BAD_DEFINITION     a model's folder cannot be deployed
 ├── BadInputError         BAD_INPUT          a file, an id or an option cannot be used
 ├── NotFoundError         NOT_FOUND          no such run, drop, rollout or version
-├── NothingToDoError      NOTHING_TO_DO      there is no rollout to give back
+├── NothingToDoError      NOTHING_TO_DO      nothing would change by it
 ├── DeployError           DEPLOY_FAILED      CDK could not synthesize or deploy
 ├── TimedOutError         TIMED_OUT          what was waited for did not come
-└── EndedBadlyError       (a Reason)         it was refused, it failed, or was taken back
+└── EndedBadlyError       ENDED_BADLY        passed over; or the record's own reason takes its place
 """
 
 

@@ -155,10 +155,12 @@ def account(profile: str | None, region: str | None, stage: str) -> Home:
         session = boto3.Session(profile_name=profile, region_name=region or None)
         credentials = session.get_credentials()
     except Exception as error:
-        raise CredentialsError(f"profile {profile!r}: {error}; see `aws configure`") from error
+        raise CredentialsError(
+            f"profile {_named(profile)!r}: {error}; see `aws configure`"
+        ) from error
     if credentials is None:
         raise CredentialsError(
-            f"profile {profile or 'default'!r} has no credentials; see `aws configure`"
+            f"profile {_named(profile)!r} has no credentials; see `aws configure`"
         )
     if session.region_name is None:
         raise CredentialsError("no region is set; say --region or set AWS_REGION")

@@ -37,6 +37,8 @@ def lines(
         for page in home.connect("logs").get_paginator("filter_log_events").paginate(**wanted):
             yield from page["events"]
     except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
         raise NotFoundError(
             f"no log group {group}; name a function ({', '.join(FUNCTIONS)}), a job or a model"
         ) from error

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,7 @@ class Options:
 
 Json = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow it to its end.")]
-Within = Annotated[float, typer.Option(help="Seconds to wait at most.")]
+Within = Annotated[float, typer.Option(min=1, help="Seconds to wait at most.")]
 Model = Annotated[str, typer.Argument(help="The model's folder name.")]
 
 
@@ -155,7 +156,9 @@ def drop(
     if (lacking := actions.holdout_missing(home, model)) is not None:
         console.print(f"[yellow]![/] {lacking}", highlight=False)
     if wait:
-        _wait(home, json, within, lambda watch: watch.drop(model, chosen))
+        deployed = actions.deployed(home, model)
+        follow = partial(Watch.drop, model=model, drop=chosen, run_of=actions.run_of(deployed))
+        _wait(home, json, within, follow)
     else:
         said = f"dropped {model}/{chosen}; `sluice show {model}/{chosen}` tells its way"
         _told(json, {"drop": chosen}, said)
@@ -204,7 +207,7 @@ def show(
 def approve(
     context: typer.Context,
     model: Model,
-    version: Annotated[int, typer.Argument(help="The version that waits for a person.")],
+    version: Annotated[int, typer.Argument(min=1, max=10**9, help="The version that waits.")],
     force: Annotated[bool, typer.Option("--force", help="Also one the gate rejected.")] = False,
     wait: Wait = False,
     within: Within = 3600,
@@ -266,12 +269,12 @@ def train(
 ) -> None:
     """Ask for a run on data that is there already, perhaps with other code."""
     home = context.obj.home
-    wanted, run = actions.train(home, model, dataset=dataset, folder=source)
+    asked = actions.train(home, model, dataset=dataset, folder=source)
     if wait:
-        _wait(home, json, within, lambda watch: watch.run(run))
+        _wait(home, json, within, lambda watch: watch.run(asked.run, attempt=asked.attempt))
     else:
-        record = {"model": model, "dataset": wanted, "run": run}
-        _told(json, record, f"run {run} is asked for; `sluice show {run}` tells its way")
+        said = f"run {asked.run} is asked for; `sluice show {asked.run}` tells its way"
+        _told(json, asked.__dict__, said)
 
 
 @app.command()
@@ -291,7 +294,7 @@ def logs(
 
 def main() -> None:
     """Run; a refusal is one line on standard error and exit status 2."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a verb as Ctrl-C does
     try:
         sys.exit(app(standalone_mode=False))
     except (typer.Abort, KeyboardInterrupt):
@@ -305,11 +308,6 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _refuse(BadInputError(f"{where}{error.strerror or error}; look at the path and its rights"))
-
-
-def _interrupted(number: int, _frame: object) -> None:
-    """SIGTERM ends a verb as Ctrl-C does: with everything put away."""
-    raise KeyboardInterrupt(number)
 
 
 def _misused(error: Exception) -> None:

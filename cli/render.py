@@ -87,10 +87,10 @@ def under_way(record: Record) -> tuple[str, float | None]:
 def runs_table(runs: Iterable[RunRecord]) -> Table:
     """Runs, newest first; what does not fit is cut from the words, never from ids and states."""
     table = Table(box=None, expand=True)
-    for heading, least in (("run", 12), ("model", None), ("state", 8), ("version", None)):
+    for heading, least in (("run", 12), ("model", None), ("state", 8), ("v", None)):
         table.add_column(heading, no_wrap=True, min_width=least)
-    table.add_column("cause", no_wrap=True, overflow="ellipsis", max_width=16)
-    table.add_column("started", no_wrap=True, min_width=14)
+    table.add_column("cause", no_wrap=True, overflow="ellipsis", max_width=12)
+    table.add_column("started", no_wrap=True, min_width=11)
     table.add_column("said", no_wrap=True, overflow="ellipsis", ratio=1)
     for run in sorted(runs, key=lambda r: r.started_at, reverse=True):
         table.add_row(
@@ -99,7 +99,7 @@ def runs_table(runs: Iterable[RunRecord]) -> Table:
             state(run.state),
             str(run.version or ""),
             Text(run.cause),
-            f"{run.started_at:%m-%d %H:%M:%S}",
+            f"{run.started_at:%m-%d %H:%M}",
             Text((f"{run.reason}: " if run.reason else "") + run.message),
         )
     return table

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from cli.errors import EndedBadlyError, TimedOutError
+from cli.errors import EndedBadlyError, NothingToDoError, TimedOutError
 from cli.render import drop_line, rollout_line, run_line, under_way
 from functions.aws.ledger import Ledger
 from functions.ledger import (
     DropRecord,
     DropState,
+    EndpointRecord,
     Record,
     RolloutRecord,
     RolloutState,
@@ -44,8 +45,8 @@ class Watch:
     _begun: float | None = None
     _said: set[str] = field(default_factory=set)
 
-    def drop(self, model: str, drop: str) -> None:
-        """From a drop to its champion, or to whatever it ends with."""
+    def drop(self, model: str, drop: str, run_of: Callable[[str], str]) -> None:
+        """From a drop to its champion, or to whatever it ends with; `run_of` its dataset."""
         record = self._until(
             lambda: self.ledger.get(DropRecord, f"{model}#{drop}"),
             lambda found: found.settled,
@@ -53,46 +54,68 @@ class Watch:
         )
         if record.state is not DropState.ACCEPTED or record.dataset is None:
             raise EndedBadlyError(record.reason, f"drop {model}/{drop}: {record.message}")
-        dataset = record.dataset
-        self._run(lambda: self._newest(model, dataset))
+        self.run(run_of(record.dataset))
 
-    def run(self, run: str) -> None:
-        """From a run that was asked for to its champion."""
-        self._run(lambda: self.ledger.get(RunRecord, run))
+    def run(self, id_: str, *, attempt: int = 1) -> None:
+        """From a run that was asked for to its champion; an earlier attempt's end is not its."""
 
-    def _run(self, look: Callable[[], RunRecord | None]) -> None:
+        def look() -> RunRecord | None:
+            found = self.ledger.get(RunRecord, id_)
+            return found if found is not None and found.attempt >= attempt else None
+
         run = self._until(look, lambda found: found.state in _JUDGED, run_line)
         if run.state in _FAILED_RUNS or run.version is None:
             raise EndedBadlyError(run.reason, f"run {run.run}: {run.message}")
         if run.state is RunState.HELD:
             self.tell(f"it waits for a person: `sluice approve {run.model} {run.version}`")
         else:
-            self.version(run.model, run.version)
+            self.version(run.model, run.version, run=run.run)
 
-    def version(self, model: str, version: int) -> None:
-        """A version's rollout, until it is the champion."""
-        rollout = self._rollout(model, version, lambda found: found.state not in _UNDER_WAY)
+    def version(self, model: str, version: int, *, run: str | None = None) -> None:
+        """A version's rollout, until it is the champion; it may be passed over or judged again."""
+        rollout = self._rollout(
+            model, version, lambda found: found.state not in _UNDER_WAY, run=run
+        )
         if rollout.state not in {RolloutState.WATCHING, RolloutState.COMPLETED}:
             rollout = self._rollout(model, version, lambda found: found.ended)
             raise EndedBadlyError(rollout.reason, f"version {version}: {rollout.message}")
 
     def returned(self, model: str, version: int) -> None:
         """A rollout that was asked back, until its champion has all traffic."""
-        self._rollout(model, version, lambda found: found.ended)
+        rollout = self._rollout(model, version, lambda found: found.ended)
+        if rollout.state is not RolloutState.ABORTED:
+            raise NothingToDoError(f"the watch over version {version} was over before: it serves")
 
     def _rollout(
-        self, model: str, version: int, ended: Callable[[RolloutRecord], bool]
+        self,
+        model: str,
+        version: int,
+        ended: Callable[[RolloutRecord], bool],
+        *,
+        run: str | None = None,
     ) -> RolloutRecord:
         id_ = rollout_id(self.names.endpoint(model), version)
-        return self._until(lambda: self.ledger.get(RolloutRecord, id_), ended, rollout_line)
 
-    def _newest(self, model: str, dataset: str) -> RunRecord | None:
-        runs = [
-            run
-            for run in self.ledger.all(RunRecord)
-            if run.model == model and run.dataset == dataset
-        ]
-        return max(runs, key=lambda run: run.started_at, default=None)
+        def look() -> RolloutRecord | None:
+            found = self.ledger.get(RolloutRecord, id_)
+            if found is None:
+                self._still_waits(model, version, run)
+            return found
+
+        return self._until(look, ended, rollout_line)
+
+    def _still_waits(self, model: str, version: int, run: str | None) -> None:
+        """Raise EndedBadlyError when the version's turn will not come any more."""
+        endpoint = self.ledger.get(EndpointRecord, model) or EndpointRecord(model=model)
+        serves = endpoint.champion.version if endpoint.champion else 0
+        newest = max(endpoint.waiting or 0, serves)
+        if newest > version:
+            raise EndedBadlyError(None, f"version {version} was passed over: {newest} is newer")
+        record = self.ledger.get(RunRecord, run) if run else None
+        if record is not None and record.state in _FAILED_RUNS:
+            raise EndedBadlyError(record.reason, f"run {record.run}: {record.message}")
+        if endpoint.waiting == version:
+            self._tell(f"version {version} waits behind {endpoint.rollout}")
 
     def _until(
         self, look: Callable[[], R | None], ended: Callable[[R], bool], line: Callable[[R], str]

@@ -3,13 +3,16 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
+from cli import aws_errors
 from cli.embedded import stop
 from cli.errors import CliError
 from cli.home import FOLDER, Local, embedded
@@ -36,6 +39,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the embedded AWS up")
     options = parser.parse_args()
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.time()
     claims = Claims(console)
     if stop(FOLDER):
@@ -43,8 +47,8 @@ def main() -> int:
     shutil.rmtree(FOLDER / "state", ignore_errors=True)
     try:
         reckoning = _tell(console, claims, begun)
-    except CliError as error:
-        console.print(f"[red]{error}[/]")
+    except (CliError, *aws_errors.FAMILIES) as error:
+        console.print(f"[red]{escape(str(error))}[/]")
         console.print(f"  logs: {FOLDER}/local.log and `sluice logs FUNCTION` (with --keep)")
         return 1
     except KeyboardInterrupt:

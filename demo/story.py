@@ -87,7 +87,11 @@ class Story:
         )
 
     def again(self) -> None:
-        """Chapter 4: the same data twice, and every event of it three times more."""
+        """Chapter 4: the same data twice, and every event of it three times more.
+
+        Redelivered as EventBridge does it, by an asynchronous invocation with the same event: on
+        the bus nobody but AWS may speak as S3.
+        """
         self.claims.begin("4. The same drop again, and its events three more times")
         runs, jobs = len(self.stage.runs()), self._jobs()
         events = self.witness.events_of("drop-2")

@@ -77,7 +77,8 @@ def resume(record: RunRecord | None, attempt: int | None = None) -> Start | Igno
         return Start(record)
     if record.state is RunState.FAILED and attempt == record.attempt + 1:
         return Start(_once_more(record, attempt))
-    advice = "; `sluice train` begins it once more" if record.state is RunState.FAILED else ""
+    again = f"; `sluice train {record.model} --dataset {record.dataset[:12]}` begins it once more"
+    advice = again if record.state is RunState.FAILED else ""
     return Ignore(f"run {record.run} is {record.state} already{advice}", record)
 
 

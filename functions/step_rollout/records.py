@@ -53,6 +53,7 @@ def shifted(shift: Shift, rollout: RolloutRecord, now: datetime) -> Written:
         step_since=now,
         traffic_since=rollout.traffic_since or now,
         due_at=now + bake(rollout) + RETRY_AFTER,
+        message=shift.why,
     )
     return Written(after.saying(advanced), _note(rollout, now, f"{shift.weight} %: {shift.why}"))
 

@@ -56,3 +56,10 @@ def test_a_folder_that_is_not_the_training_package_is_refused(tmp_path: Path) ->
 
     with pytest.raises(BundleError, match=r"has no __main__\.py"):
         bundle(model, training_dir=tmp_path)
+
+
+def test_a_model_that_is_no_python_is_refused_before_anything_is_deployed(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "clouds", source=" import this\n")
+
+    with pytest.raises(BundleError, match=r"model\.py is no Python: unexpected indent"):
+        bundle(model)

@@ -51,7 +51,7 @@ def test_each_change_is_told_once_until_the_end_and_a_refusal_is_raised() -> Non
     watch = a_watch(Ledger(None, a_drop(), a_drop(), refused), told)
 
     with pytest.raises(EndedBadlyError, match=r"^NO_ROWS: drop digits/d1: no rows$"):
-        watch.drop("digits", "d1")
+        watch.drop("digits", "d1", str)
 
     assert len(told) == 2
     assert "receiving" in told[0]
@@ -81,7 +81,7 @@ def test_a_run_judged_again_is_followed_past_its_first_version() -> None:
 
 def test_silence_ends_with_a_code() -> None:
     with pytest.raises(TimedOutError, match="TIMED_OUT: "):
-        a_watch(Ledger(None), [], within=5).drop("digits", "d1")
+        a_watch(Ledger(None), [], within=5).drop("digits", "d1", str)
 
 
 def test_a_message_in_square_brackets_is_told_as_it_is() -> None:

@@ -68,7 +68,9 @@ def test_whoever_asks_for_a_run_that_failed_is_told_what_helps() -> None:
     record = a_run(state=RunState.FAILED)
 
     assert resume(record) == Ignore(
-        f"run {record.run} is failed already; `sluice train` begins it once more", record
+        f"run {record.run} is failed already; `sluice train digits --dataset"
+        f" {record.dataset[:12]}` begins it once more",
+        record,
     )
 
 

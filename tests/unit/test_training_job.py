@@ -262,7 +262,6 @@ def test_a_job_that_says_too_little_is_refused(
 @pytest.mark.parametrize(
     ("source", "code"),
     [
-        ("class Task:", "MODEL_CODE_BROKEN"),
         ("import nothing_of_that_name", "MODEL_CODE_BROKEN"),
         ("class Task: pass", "MODEL_CODE_BROKEN"),
         (MODEL_PY.replace(".argmax(dim=1)", ""), "MODEL_CODE_BROKEN"),
@@ -278,7 +277,7 @@ def test_a_job_that_says_too_little_is_refused(
         (MODEL_PY.replace("cross_entropy(", "no_such_loss("), "MODEL_CODE_FAILED"),
     ],
     ids=[
-        "syntax", "import", "verbs", "shape", "fewer rows", "no rows", "many losses",
+        "import", "verbs", "shape", "fewer rows", "no rows", "many losses",
         "loss of nothing", "loss of a number", "nothing to learn", "no model", "tiny weights",
         "no answers", "raises",
     ],
