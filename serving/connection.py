@@ -51,11 +51,13 @@ class Connection(asyncio.Protocol):
         timers: Timers,
         *,
         body_limit: int,
+        opened: Callable[[Connection], None],
         closed: Callable[[Connection], None],
     ) -> None:
         self._application = application
         self._timers = timers
         self._body_limit = body_limit
+        self._opened = opened
         self._closed = closed
         self._slots: deque[_Slot] = deque()
         self._refused = self._feeding = False
@@ -71,8 +73,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._parser = httptools.HttpRequestParser(self)
-        self._await(IDLE_SECONDS)
+        self._await(LINGER_SECONDS if self._application.draining else IDLE_SECONDS)
         self._watch()
+        self._opened(self)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:

@@ -38,12 +38,14 @@ class Server:
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connection(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        connection = Connection(
-            self.application, loop, body_limit=self.body_limit, closed=self._closed
+        """One that a client has; it counts from when the loop has made it, not before."""
+        return Connection(
+            self.application,
+            asyncio.get_running_loop(),
+            body_limit=self.body_limit,
+            opened=self.connections.add,
+            closed=self._closed,
         )
-        self.connections.add(connection)
-        return connection
 
     async def drain(self, *, seconds: float) -> bool:
         """False when some answer is still owed at the end of the time."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +20,7 @@ from serving.connection import (
     Connection,
 )
 from serving.messages import Abandon, Request, Respond, Response
+from serving.server import Server
 from tests.fakes.wire import FakeTimers, FakeTransport
 
 BODY_LIMIT = 2**20
@@ -55,13 +58,18 @@ class LaterApplication:
 class Wire:
     """One connection with a client at its other end."""
 
-    def __init__(self, timers: FakeTimers) -> None:
-        self.application = LaterApplication()
+    def __init__(self, timers: FakeTimers, *, draining: bool = False) -> None:
+        self.application = LaterApplication(draining=draining)
         self.transport = FakeTransport()
         self.timers = timers
+        self.opened: list[Connection] = []
         self.closed: list[Connection] = []
         self.connection = Connection(
-            self.application, timers, body_limit=BODY_LIMIT, closed=self.closed.append
+            self.application,
+            timers,
+            body_limit=BODY_LIMIT,
+            opened=self.opened.append,
+            closed=self.closed.append,
         )
         self.connection.connection_made(self.transport)
 
@@ -82,10 +90,15 @@ class Wire:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    timers = FakeTimers()
-    yield Wire(timers)
-    timers.close()
+def timers() -> Iterator[FakeTimers]:
+    made = FakeTimers()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def wire(timers: FakeTimers) -> Wire:
+    return Wire(timers)
 
 
 def get(path: str, *headers: str) -> bytes:
@@ -475,3 +488,23 @@ def test_a_request_that_began_after_the_drain_is_late(wire: Wire) -> None:
     wire.send(get("/b"))
 
     assert [request.late for request, _ in wire.application.asked] == [False, True]
+
+
+def test_a_connection_that_the_loop_has_not_made_yet_does_not_hold_up_a_drain() -> None:
+    async def drained() -> tuple[bool, int]:
+        server = Server(cast("Any", LaterApplication()), BODY_LIMIT)
+        server.connection()
+        return await server.drain(seconds=1), len(server.connections)
+
+    assert asyncio.run(drained()) == (True, 0)
+
+
+def test_a_connection_made_in_the_drain_ends_soon_when_nobody_asks_on_it(
+    timers: FakeTimers,
+) -> None:
+    late = Wire(timers, draining=True)
+
+    timers.move(6.0)
+
+    assert late.opened == [late.connection]
+    assert late.has_ended()
