@@ -14,10 +14,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
+from cli.deploy import ACCOUNT
 from cli.embedded import stop
-from cli.home import FOLDER, embedded
+from cli.home import FOLDER, REGION, embedded
 from cli.up import Up, bring_up
 from demo.data import HOLDOUT_ROWS, digits, write
 from demo.measure import Weights, percentile
@@ -131,17 +133,24 @@ def _at_once(look: Callable[[], T | None]) -> T:
 
 
 def _approved_copy(stage: Stage) -> int:
+    """The champion's own model once more, as the approved version of a run of its own."""
+    champion = stage.home.registry.find(MODEL, 1)
+    made_by = stage.home.ledger.get(RunRecord, champion.run) if champion else None
+    assert champion is not None
+    assert made_by is not None
+    again = made_by.model_copy(
+        update={"run": token_hex(6), "version": None, "against": 1, "drop": None, "revision": 0}
+    )
+    stage.home.ledger.write(again)
     sagemaker = stage.client("sagemaker")
     group = stage.home.names.package_group(MODEL)
-    listed = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Ascending")
-    first = sagemaker.describe_model_package(
-        ModelPackageName=listed["ModelPackageSummaryList"][0]["ModelPackageArn"]
-    )
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{group}/1"
+    first = sagemaker.describe_model_package(ModelPackageName=arn)
     made = sagemaker.create_model_package(
         ModelPackageGroupName=group,
         ModelApprovalStatus="Approved",
         InferenceSpecification=first["InferenceSpecification"],
-        CustomerMetadataProperties=first["CustomerMetadataProperties"],
+        CustomerMetadataProperties=first["CustomerMetadataProperties"] | {"sluice:run": again.run},
     )
     return int(made["ModelPackageArn"].rsplit("/", 1)[1])
 
