@@ -150,8 +150,8 @@ class Story:
             "its package is rejected and says why",
             holds=version is not None
             and version.approval is Approval.REJECTED
-            and "ALARM" in version.description,
-            seen=version.description[:60] if version else None,
+            and "ALARM" in version.comment,
+            seen=version.comment[:60] if version else None,
         )
         return rollout
 
