@@ -78,11 +78,11 @@ def holdout(home: Home, model: str, paths: list[Path], *, id_: str, progress: Pr
             raise BadInputError(f"{fault.reason}: {fault.message}; a holdout is frozen: mend it")
     _, prefix = split(folder)
     put(home.connect("s3"), bucket=bucket, prefix=prefix, files=files, progress=progress)
-    _begin_those_that_wait(home, model, id_)
+    begin_those_that_wait(home, model, id_)
     return id_
 
 
-def _begin_those_that_wait(home: Home, model: str, holdout: str) -> None:
+def begin_those_that_wait(home: Home, model: str, holdout: str) -> None:
     """Runs that were parked for this holdout; the sweep would ask for them later."""
     for run in home.ledger.all(RunRecord):
         parked = run.state is RunState.PARKED and run.reason is Reason.NO_HOLDOUT

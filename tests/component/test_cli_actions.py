@@ -219,7 +219,7 @@ def test_a_holdout_begins_the_runs_that_wait_for_it(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"FILE_UNREADABLE: rows\.parquet"):
         actions.holdout(home, MODEL, [tmp_path], id_="v1", progress=lambda *_: None)
     stage.objects.empty.clear()
-    actions._begin_those_that_wait(home, MODEL, "v1")
+    actions.begin_those_that_wait(home, MODEL, "v1")
     stage.settle()
 
     assert waiting is RunState.PARKED
