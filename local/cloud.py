@@ -7,6 +7,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local.store import Store
+
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 _WITHOUT_REGION = frozenset({"iam", "s3"})
@@ -15,11 +17,12 @@ _WITHOUT_ACCOUNT = frozenset({"s3"})
 
 @dataclass(frozen=True)
 class Account:
-    """One account in one region, reached at one URL."""
+    """One account in one region, reached at one URL, and what it keeps when the process ends."""
 
     url: str
     id: str = ACCOUNT_ID
     region: str = REGION
+    store: Store = field(default_factory=Store, repr=False, compare=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 

@@ -9,3 +9,11 @@ class AwsError(Exception):
         self.code = code
         self.message = message
         self.status = status
+
+
+def not_there(service: str, action: str) -> AwsError:
+    """What is not part of the embedded AWS says so, and where to read what is."""
+    message = (
+        f"{service}:{action} is not part of the embedded AWS; docs/embedded-aws.md says what is"
+    )
+    return AwsError("NotImplemented", message, 501)

@@ -32,6 +32,7 @@ from local.queues import Queues
 from local.s3_events import S3Events
 from local.sagemaker import SageMaker
 from local.scheduler import Scheduler
+from local.store import Store
 
 log = logging.getLogger("local.server")
 _PASSED_ON = ("content-type", "accept")
@@ -55,7 +56,8 @@ class Server:
         self._front: Callable[[HttpRequest], HttpResponse] = _not_ready
         self._http = HttpServer(options.port, lambda request: self._front(request))
         self.url = f"http://127.0.0.1:{self._http.port}"
-        account = Account(self.url)
+        self._store = Store(options.state / "state.db")
+        account = Account(self.url, store=self._store)
         clock = Clock(options.time_scale)
         state = options.state.resolve()
         moto = MotoApp(account.id, self._http.port)
@@ -101,6 +103,7 @@ class Server:
             with contextlib.suppress(Exception):  # one part's trouble must not keep another alive
                 service.stop()
         self._http.stop()
+        self._store.close()
 
     def _warm(self) -> None:
         for service in self._services:

@@ -1,0 +1,1 @@
+"""What AWS documents, checked against the embedded AWS or a real account."""

@@ -1,0 +1,25 @@
+"""One AWS for all checks; what costs money on a real account is asked for with one variable."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.target import Target, chosen
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Target]:
+    with chosen() as target:
+        yield target
+
+
+@pytest.fixture(autouse=True)
+def _what_is_asked_for(request: pytest.FixtureRequest) -> None:
+    """`costs`: needs money on an account. `embedded`: cannot be asked of an account at all."""
+    real = os.environ.get("SLUICE_CONFORMANCE") == "aws"
+    if real and request.node.get_closest_marker("embedded"):
+        pytest.skip("only the embedded AWS can be asked this")
+    paid = os.environ.get("SLUICE_CONFORMANCE_COSTS") == "yes"
+    if real and not paid and request.node.get_closest_marker("costs"):
+        pytest.skip("costs money: set SLUICE_CONFORMANCE_COSTS=yes")
