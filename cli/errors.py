@@ -15,6 +15,7 @@ CliError
 ├── NotFoundError         NOT_FOUND          no such run, drop, rollout or version
 ├── NothingToDoError      NOTHING_TO_DO      nothing would change by it
 ├── DeployError           DEPLOY_FAILED      CDK could not synthesize or deploy
+├── EvidenceError         EVIDENCE_BROKEN    a record and its evidence log do not agree
 ├── TimedOutError         TIMED_OUT          what was waited for did not come
 └── EndedBadlyError       ENDED_BADLY        passed over; or the record's own reason takes its place
 """
@@ -83,6 +84,10 @@ class NothingToDoError(CliError):
 
 class DeployError(CliError):
     code = "DEPLOY_FAILED"
+
+
+class EvidenceError(CliError):
+    code = "EVIDENCE_BROKEN"
 
 
 class TimedOutError(CliError):

@@ -15,12 +15,13 @@ from rich.markup import escape
 
 from cli import actions, aws_errors, render
 from cli.embedded import stop
-from cli.errors import BadInputError, CliError
+from cli.errors import BadInputError, CliError, EvidenceError
 from cli.home import FOLDER, Home, choose
 from cli.live import Live
 from cli.logs import follow, group_of, lines
-from cli.status import Status, status_of
+from cli.status import status_of
 from cli.up import PORT, STEPS, Up, bring_up
+from cli.verify import verified
 from cli.watch import Watch
 from functions.ledger import RunRecord
 
@@ -121,7 +122,7 @@ def status(context: typer.Context, json: Json = False) -> None:
     if json:
         print(render.as_json(found.told()))
     else:
-        _show_status(found)
+        render.status(_console(json), found)
 
 
 @app.command()
@@ -201,6 +202,23 @@ def show(
     render.fields(console, told | last)
     if history:
         console.print(render.timeline(history))
+
+
+@app.command()
+def verify(context: typer.Context, json: Json = False) -> None:
+    """Recompute the evidence log of every record: nothing was changed, added or taken out."""
+    found = verified(context.obj.home.ledger.logs())
+    if json:
+        print(render.as_json(found))
+    elif not found.faults:
+        print(f"{found.records} records, {found.lines} lines of evidence: every chain holds")
+    if found.faults:
+        for fault in found.faults:
+            _console(json).print(fault, style="red", highlight=False, markup=False)
+        raise EvidenceError(
+            f"{len(found.faults)} fault(s) in {found.records} records: somebody wrote into the"
+            " ledger beside the functions; restore it from its point-in-time backup"
+        )
 
 
 @app.command()
@@ -350,32 +368,6 @@ def _read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise BadInputError(f"{file}: {error.strerror}") from error
-
-
-def _show_status(found: Status) -> None:
-    console = _console(json=False)
-    console.print(f"{found.where}, stage {found.stage}", highlight=False)
-    for model in found.models:
-        champion = f"v{model.champion}" if model.champion else "none"
-        shares = ", ".join(f"{v} {w} %" for v, w in sorted(model.weights.items()))
-        shown = f" ({shares})" if shares else ""
-        console.print(
-            f"[bold]{model.model}[/]  champion {champion}  endpoint {model.endpoint}{shown}",
-            highlight=False,
-        )
-        if model.rollout and model.rollout_state:
-            console.print(
-                f"  rollout {model.rollout} {render.state(model.rollout_state)} {model.weight} %",
-                highlight=False,
-            )
-        if model.waiting:
-            console.print(f"  version {model.waiting} waits for its turn", highlight=False)
-        if model.last_run and model.last_state:
-            console.print(f"  last run {model.last_run} {render.state(model.last_state)}")
-    if not found.models:
-        console.print("no drop has arrived yet; `sluice drop MODEL PATH`")
-    if found.overdue:
-        console.print(f"[yellow]{found.overdue} records overdue[/]: the sweep will ask again")
 
 
 def _only_here(options: Options) -> None:

@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from functions.ledger import DropRecord, Evidence, Record, RolloutRecord, RunRecord
+from cli.status import Status
+from functions.evidence import Evidence
+from functions.ledger import DropRecord, Record, RolloutRecord, RunRecord
 
 _COLOURS = {
     "accepted": "green",
@@ -106,10 +108,39 @@ def runs_table(runs: Iterable[RunRecord]) -> Table:
 
 
 def timeline(history: Sequence[Evidence]) -> Table:
+    """Who said what when; changes that nobody said anything about are left out."""
     table = Table("when", "who", "what", box=None)
     for line in history:
+        if not line.text:
+            continue
         table.add_row(f"{line.at:%H:%M:%S.%f}"[:-3], line.by, Text(line.text))
     return table
+
+
+def status(console: Console, found: Status) -> None:
+    """Where everything stands, a few lines per model."""
+    console.print(f"{found.where}, stage {found.stage}", highlight=False)
+    for model in found.models:
+        champion = f"v{model.champion}" if model.champion else "none"
+        shares = ", ".join(f"{v} {w} %" for v, w in sorted(model.weights.items()))
+        shown = f" ({shares})" if shares else ""
+        console.print(
+            f"[bold]{model.model}[/]  champion {champion}  endpoint {model.endpoint}{shown}",
+            highlight=False,
+        )
+        if model.rollout and model.rollout_state:
+            console.print(
+                f"  rollout {model.rollout} {state(model.rollout_state)} {model.weight} %",
+                highlight=False,
+            )
+        if model.waiting:
+            console.print(f"  version {model.waiting} waits for its turn", highlight=False)
+        if model.last_run and model.last_state:
+            console.print(f"  last run {model.last_run} {state(model.last_state)}")
+    if not found.models:
+        console.print("no drop has arrived yet; `sluice drop MODEL PATH`")
+    if found.overdue:
+        console.print(f"[yellow]{found.overdue} records overdue[/]: the sweep will ask again")
 
 
 def fields(console: Console, told: Mapping[str, object]) -> None:

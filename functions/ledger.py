@@ -1,9 +1,10 @@
 """What the ledger holds: drops, runs, rollouts and endpoints, whose states only move forward."""
 
+import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,12 +12,18 @@ from events.base import Event
 from events.catalog import parsed
 from events.words import Reason
 from functions.definition import Definition
+from functions.evidence import Chain, Entry, Evidence, Subject, appended
+from functions.witness import Witness
 
 RETRY_AFTER = timedelta(minutes=5)
 """How long the sweep leaves a record alone before it asks again."""
 
 ASK_PERSON_AFTER = timedelta(hours=1)
 """How often the sweep asks whether a person has decided: their word may have been lost."""
+
+
+_MECHANICS = {"chain", "due_at", "outbox", "revision"}
+"""Fields that say when and how a record moves on, not what it holds."""
 
 
 class LedgerError(RuntimeError):
@@ -47,11 +54,24 @@ class Record(BaseModel):
     """When the sweep shall look at it; None once nothing is open."""
     outbox: tuple[Saying, ...] = ()
     traceparent: str | None = None
+    chain: Chain = Chain()
+    """The end of its evidence log."""
 
     @property
     def key(self) -> str:
         """What tells this record from others of its kind."""
         raise NotImplementedError
+
+    @property
+    def subject(self) -> Subject:
+        """The record as its evidence log sees it: without what only moves it on."""
+        told = self.model_dump_json(exclude=_MECHANICS, exclude_defaults=True)
+        return Subject(
+            kind=self.kind,
+            key=self.key,
+            state=str(getattr(self, "state", "")),
+            substance=hashlib.sha256(told.encode()).hexdigest(),
+        )
 
     def saying(self, *events: Event) -> Self:
         """This record with `events` to be published once it is written (an outbox).
@@ -269,20 +289,29 @@ class RolloutRecord(Record):
         _forward(before.state, self.state, what=f"rollout {self.rollout}")
 
 
-class Evidence(BaseModel):
-    """One line of a subject's history; appended, never changed."""
-
-    model_config = ConfigDict(defer_build=True, frozen=True)
-
-    kind: str
-    key: str
-    """Which record it belongs to."""
-    at: datetime
-    by: str
-    """The function that says so."""
-    text: str
-    numbers: dict[str, float] = {}
-
-
 RECORDS: tuple[type[Record], ...] = (DropRecord, RunRecord, EndpointRecord, RolloutRecord)
 """Every kind of record."""
+
+R = TypeVar("R", bound=Record)
+
+
+def next_revisions(
+    records: tuple[R, ...], notes: tuple[Evidence, ...], witness: Witness
+) -> tuple[tuple[R, ...], tuple[Entry, ...]]:
+    """The records as they are to be written, and the lines of evidence to be written with them.
+
+    Raises LedgerError for a note on a record that is not written with it.
+    """
+    known = {(record.kind, record.key) for record in records}
+    for note in notes:
+        if (note.kind, note.key) not in known:
+            raise LedgerError(f"evidence on {note.kind} {note.key}, which is not written with it")
+    after: list[R] = []
+    lines: list[Entry] = []
+    for record in records:
+        subject = record.subject
+        mine = [n for n in notes if (n.kind, n.key) == (subject.kind, subject.key)]
+        chain, entries = appended(record.chain, subject, mine, witness)
+        after.append(record.model_copy(update={"revision": record.revision + 1, "chain": chain}))
+        lines += entries
+    return tuple(after), tuple(lines)

@@ -18,6 +18,7 @@ from functions.aws.ledger import StaleRecordError
 from functions.ledger import Record
 from functions.routes import ROUTES, SCHEDULES
 from functions.tracing import trace_id
+from functions.witness import Witness, acting
 
 Seen = Event | Foreign
 _TRIES = 5
@@ -70,7 +71,7 @@ def lambda_handler(unit: str, turn: Callable[[], Turn]) -> Callable[[dict[str, A
 
     def handle(raw: dict[str, Any], _context: object) -> None:
         logger.append_keys(event=raw.get("detail-type"), event_id=raw.get("id"))
-        told = taken(turn(), woken_by(raw, unit))
+        told = taken(turn(), raw, unit)
         outcome = type(told.outcome).__name__
         with logger.append_context_keys(**told.keys):
             logger.info({"outcome": outcome, "said": in_short(told.outcome)})
@@ -89,11 +90,24 @@ def in_short(outcome: object) -> dict[str, object]:
     return {name: value for name, value in said.items() if isinstance(value, str | int | tuple)}
 
 
-def taken(turn: Turn, seen: Seen) -> Told:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def taken(
+    turn: Turn, raw: Mapping[str, Any], unit: str, clock: Callable[[], datetime] = _now
+) -> Told:
     """Take the turn; when a record moved under it, read and decide again, a few times."""
+    seen = woken_by(raw, unit)
     for _ in range(_TRIES - 1):
         try:
-            return turn(seen, datetime.now(UTC))
+            return _once(turn, seen, raw, unit, clock())
         except StaleRecordError:
             continue
-    return turn(seen, datetime.now(UTC))
+    return _once(turn, seen, raw, unit, clock())
+
+
+def _once(turn: Turn, seen: Seen, raw: Mapping[str, Any], unit: str, now: datetime) -> Told:
+    cause = str(raw.get("detail-type", ""))
+    with acting(Witness(by=unit, event=str(raw.get("id", "")), cause=cause, at=now)):
+        return turn(seen, now)

@@ -3,7 +3,8 @@
 from typing import Protocol, TypeVar
 
 from events.base import Event
-from functions.ledger import Evidence, Record
+from functions.evidence import Evidence
+from functions.ledger import Record
 from functions.tracing import child_of
 
 R = TypeVar("R", bound=Record)
@@ -14,11 +15,9 @@ class KeepsRecords(Protocol):
 
     def get(self, record: type[R], key: str) -> R | None: ...
 
-    def write(self, *records: R) -> tuple[R, ...]: ...
+    def write(self, *records: R, notes: tuple[Evidence, ...] = ()) -> tuple[R, ...]: ...
 
     def said(self, record: Record) -> None: ...
-
-    def note(self, evidence: Evidence) -> None: ...
 
 
 class Publishes(Protocol):
@@ -43,13 +42,11 @@ class Book:
         return self._ledger.get(record, key)
 
     def commit(self, *records: R, notes: tuple[Evidence, ...] = ()) -> tuple[R, ...]:
-        """Write all or none, append the evidence, publish; the records as they are now.
+        """Write all with their evidence or none, publish; the records as they are now.
 
         Raises StaleRecordError when one was written since it was read, PublishError.
         """
-        written = self._ledger.write(*records)
-        for note in notes:
-            self._ledger.note(note)
+        written = self._ledger.write(*records, notes=notes)
         for record in written:
             if record.outbox:
                 self._bus.publish(*(_traced(saying.event()) for saying in record.outbox))

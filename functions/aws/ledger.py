@@ -1,6 +1,7 @@
 """The ledger in DynamoDB: conditional writes, an outbox with each record, append-only evidence."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from functions.ledger import RECORDS, Evidence, Record
-from functions.names import digest_of
+from functions.evidence import Entry, Evidence
+from functions.ledger import RECORDS, Record, next_revisions
+from functions.witness import Witness, present
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 _KINDS: MappingProxyType[str, type[Record]] = MappingProxyType({r.kind: r for r in RECORDS})
 _OPEN = "open"
+_RECORD = "RECORD"
+_EVIDENCE = "EVIDENCE#"
 _UNSAID = datetime(1970, 1, 1, tzinfo=UTC)
 """An event that is decided and not said is always overdue."""
 _CONFLICTS = frozenset(
@@ -47,12 +51,25 @@ class Unreadable:
     why: str
 
 
+@dataclass
+class Log:
+    """What the table holds under one key, unread: the record, and the lines in their order."""
+
+    kind: str
+    key: str
+    record: Record | Unreadable | None = None
+    lines: list[str] = field(default_factory=list)
+
+
 class Ledger:
     """Records by kind and key."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table: str, witness: Callable[[], Witness] = present
+    ) -> None:
         self._client = client
         self._table = table
+        self._witness = witness
 
     def get(self, record: type[R], key: str) -> R | None:
         """The record as of now (a consistent read), or None."""
@@ -61,12 +78,16 @@ class Ledger:
         ).get("Item")
         return record.model_validate_json(found["body"]["S"]) if found else None
 
-    def write(self, *records: R) -> tuple[R, ...]:
-        """Write all or none, each on the revision it was read at; raises StaleRecordError."""
-        next_ = tuple(r.model_copy(update={"revision": r.revision + 1}) for r in records)
+    def write(self, *records: R, notes: tuple[Evidence, ...] = ()) -> tuple[R, ...]:
+        """Write all or none, each on the revision it was read at, with a line for each change.
+
+        Raises StaleRecordError, and LedgerError for a note on a record that is not among them.
+        """
+        next_, entries = next_revisions(records, notes, self._witness())
         puts = [
             self._put(record, before=r.revision) for record, r in zip(next_, records, strict=True)
         ]
+        puts += [self._append(entry) for entry in entries]
         try:
             self._client.transact_write_items(TransactItems=puts)
         except ClientError as error:
@@ -128,34 +149,49 @@ class Ledger:
             for item in page["Items"]
         )
 
-    def note(self, evidence: Evidence) -> None:
-        """Append to a record's history; the same evidence again is the same line."""
-        body = evidence.model_dump_json()
-        self._client.put_item(
-            TableName=self._table,
-            Item={
-                "pk": {"S": f"{evidence.kind}#{evidence.key}"},
-                "sk": {"S": f"EVIDENCE#{_instant(evidence.at)}#{digest_of(body)[:8]}"},
-                "kind": {"S": "EVIDENCE"},
-                "body": {"S": body},
-            },
-        )
-
-    def history(self, kind: str, key: str) -> tuple[Evidence, ...]:
-        """A record's evidence, oldest first."""
+    def history(self, kind: str, key: str) -> tuple[Entry, ...]:
+        """A record's log, oldest line first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :evidence)",
             ExpressionAttributeValues={
                 ":pk": {"S": f"{kind}#{key}"},
-                ":evidence": {"S": "EVIDENCE#"},
+                ":evidence": {"S": _EVIDENCE},
             },
         )
         return tuple(
-            Evidence.model_validate_json(item["body"]["S"])
-            for page in pages
-            for item in page["Items"]
+            Entry.model_validate_json(item["body"]["S"]) for page in pages for item in page["Items"]
         )
+
+    def logs(self) -> Iterator["Log"]:
+        """Every record with its log; reads the whole table, for whoever verifies it."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table, ConsistentRead=True
+        )
+        logs: dict[str, Log] = {}
+        for page in pages:
+            for item in page["Items"]:
+                kind, _, key = item["pk"]["S"].partition("#")
+                log = logs.setdefault(item["pk"]["S"], Log(kind, key))
+                if item["sk"]["S"] == _RECORD:
+                    log.record = _record(item)
+                else:
+                    log.lines.append(item["body"]["S"])
+        yield from logs.values()
+
+    def _append(self, entry: Entry) -> "TransactWriteItemTypeDef":
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {
+                    "pk": {"S": f"{entry.kind}#{entry.key}"},
+                    "sk": {"S": f"{_EVIDENCE}{entry.number:08d}"},
+                    "kind": {"S": "EVIDENCE"},
+                    "body": {"S": entry.model_dump_json()},
+                },
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
 
     def _put(self, record: Record, *, before: int) -> "TransactWriteItemTypeDef":
         item: dict[str, UniversalAttributeValueTypeDef] = {
@@ -186,7 +222,7 @@ class Ledger:
 
 
 def _key(kind: str, key: str) -> "dict[str, UniversalAttributeValueTypeDef]":
-    return {"pk": {"S": f"{kind}#{key}"}, "sk": {"S": "RECORD"}}
+    return {"pk": {"S": f"{kind}#{key}"}, "sk": {"S": _RECORD}}
 
 
 def _record(item: "dict[str, AttributeValueTypeDef]") -> Record | Unreadable:

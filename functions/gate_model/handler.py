@@ -21,6 +21,7 @@ from functions.aws.objects import Objects
 from functions.aws.refusals import RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
+from functions.evidence import Evidence
 from functions.gate_model.decide import (
     Approve,
     AskHuman,
@@ -41,7 +42,6 @@ from functions.ledger import (
     ASK_PERSON_AFTER,
     RETRY_AFTER,
     EndpointRecord,
-    Evidence,
     RunRecord,
     RunState,
 )

@@ -9,11 +9,11 @@ from events.foreign import AlarmChanged
 from functions.aws.book import Book
 from functions.aws.registry import Registry
 from functions.aws.world import World
+from functions.evidence import Evidence
 from functions.ledger import (
     RETRY_AFTER,
     Champion,
     EndpointRecord,
-    Evidence,
     Record,
     RolloutRecord,
     RolloutState,

@@ -16,12 +16,12 @@ from functions.aws.book import Book
 from functions.aws.jobs import Jobs
 from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.world import World
+from functions.evidence import Evidence
 from functions.jobs import EvaluationSpec
 from functions.ledger import (
     RETRY_AFTER,
     Champion,
     EndpointRecord,
-    Evidence,
     RunRecord,
     RunState,
 )

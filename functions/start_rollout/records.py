@@ -5,12 +5,12 @@ from datetime import datetime
 
 from events.catalog import EvaluationOutdated, RollbackRequested, RolloutStarted
 from events.words import Reason
+from functions.evidence import Evidence
 from functions.ledger import (
     ASK_PERSON_AFTER,
     RETRY_AFTER,
     Champion,
     EndpointRecord,
-    Evidence,
     Record,
     RolloutRecord,
     RolloutState,

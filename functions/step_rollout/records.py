@@ -11,10 +11,10 @@ from events.catalog import (
     VersionApproved,
 )
 from events.words import Reason
+from functions.evidence import Evidence
 from functions.ledger import (
     RETRY_AFTER,
     EndpointRecord,
-    Evidence,
     Record,
     RolloutRecord,
     RolloutState,

@@ -906,12 +906,13 @@ def test_evidence_tells_the_story_of_a_rollout() -> None:
 
     history = stage.ledger.history("ROLLOUT", NAMES.deployed_model(MODEL, 2))
 
-    assert [(note.by, note.text.split(":")[0]) for note in history] == [
+    assert [(note.by, note.text.split(":")[0]) for note in history if note.text] == [
         ("start_rollout", "version 2 challenges version 1"),
         ("step_rollout", "5 %"),
         ("step_rollout", "50 %"),
         ("step_rollout", "100 %"),
         ("step_rollout", "promoted"),
+        ("step_rollout", "completed"),
     ]
 
 

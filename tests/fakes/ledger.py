@@ -1,10 +1,13 @@
 """The ledger in memory: records as they come back from JSON, written on the revision read."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
-from functions.ledger import Evidence, Record
+from functions.aws.ledger import Ledger, Log, StaleRecordError, Unreadable
+from functions.evidence import Entry, Evidence
+from functions.ledger import Record, next_revisions
+from functions.witness import present
 from tests.fakes.calls import Calls
 
 R = TypeVar("R", bound=Record)
@@ -21,7 +24,7 @@ class FakeLedger(Ledger):
         """Why the record of a kind and key cannot be read."""
         self.put_offs: dict[tuple[str, str], datetime] = {}
         """When an item is looked at instead of when its record says."""
-        self.notes: list[Evidence] = []
+        self.notes: list[Entry] = []
         self.writes = 0
 
     def get(self, record: type[R], key: str) -> R | None:
@@ -29,14 +32,15 @@ class FakeLedger(Ledger):
             row = self.rows.get((record.kind, key))
             return row if isinstance(row, record) else None
 
-    def write(self, *records: R) -> tuple[R, ...]:
+    def write(self, *records: R, notes: tuple[Evidence, ...] = ()) -> tuple[R, ...]:
         with self.calls.one("ledger.write"):
             for record in records:
                 if self._revision(record) != record.revision:
                     raise StaleRecordError(f"{record.kind} {record.key}")
-            after = tuple(r.model_copy(update={"revision": r.revision + 1}) for r in records)
+            after, entries = next_revisions(records, notes, present())
             for record in after:
                 self._keep(record)
+            self.notes += entries
             self.writes += 1
             return after
 
@@ -62,14 +66,13 @@ class FakeLedger(Ledger):
     def all(self, record: type[R]) -> tuple[R, ...]:
         return tuple(r for r in self.records() if isinstance(r, record))
 
-    def note(self, evidence: Evidence) -> None:
-        with self.calls.one("ledger.note"):
-            if evidence not in self.notes:
-                self.notes.append(evidence)
+    def history(self, kind: str, key: str) -> tuple[Entry, ...]:
+        return tuple(note for note in self.notes if (note.kind, note.key) == (kind, key))
 
-    def history(self, kind: str, key: str) -> tuple[Evidence, ...]:
-        mine = (note for note in self.notes if (note.kind, note.key) == (kind, key))
-        return tuple(sorted(mine, key=lambda note: note.at))
+    def logs(self) -> Iterator[Log]:
+        for record in self.records():
+            lines = [entry.model_dump_json() for entry in self.history(record.kind, record.key)]
+            yield Log(record.kind, record.key, self._read(record), lines)
 
     def records(self) -> list[Record]:
         """Every record there is."""

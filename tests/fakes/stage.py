@@ -13,12 +13,12 @@ from functions.accept_drop.handler import AcceptDrop
 from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError
 from functions.aws.ledger import StaleRecordError
+from functions.evidence import Entry
 from functions.gate_model.handler import GateModel
 from functions.jobs import JobStatus
 from functions.ledger import (
     DropRecord,
     EndpointRecord,
-    Evidence,
     Record,
     RolloutRecord,
     RunRecord,
@@ -33,7 +33,7 @@ from functions.start_rollout.handler import StartRollout
 from functions.start_training.handler import StartTraining
 from functions.step_rollout.handler import StepRollout
 from functions.sweep.handler import Sweep, SweepError
-from functions.turn import Told, Turn, taken, woken_by
+from functions.turn import Told, Turn, taken
 from local.patterns import Pattern, compile_pattern
 from tests.builders import MODEL, NAMES, NOON, a_deployed, a_report, digest
 from tests.fakes.bus import Envelope, FakeBus, envelope
@@ -262,7 +262,7 @@ class Stage:
 
     def turn(self, unit: str, raw: Envelope) -> Told:
         """One invocation of one function."""
-        return taken(lambda seen, _: self.units[unit](seen, self.now), woken_by(raw, unit))
+        return taken(self.units[unit], raw, unit, clock=lambda: self.now)
 
     def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
         try:
@@ -370,9 +370,9 @@ class Stage:
             "said": sorted(set(self.bus.names()) - _ASKED_AGAIN),
         }
 
-    def notes(self) -> list[Evidence]:
-        """All evidence."""
-        return self.ledger.notes
+    def notes(self) -> list[Entry]:
+        """All evidence that says something."""
+        return [entry for entry in self.ledger.notes if entry.text]
 
 
 _ASKED_AGAIN = {

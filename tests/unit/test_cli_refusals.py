@@ -27,6 +27,7 @@ VERBS = [
     "status",
     "train",
     "up",
+    "verify",
 ]
 
 Sluice = Callable[..., tuple[int, str]]
@@ -123,6 +124,7 @@ def test_codes_are_stable_and_differ() -> None:
         "BUSY",
         "DEPLOY_FAILED",
         "ENDED_BADLY",
+        "EVIDENCE_BROKEN",
         "NOTHING_TO_DO",
         "NOT_DEPLOYED",
         "NOT_FOUND",

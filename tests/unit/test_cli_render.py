@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from cli import render
-from functions.ledger import Evidence, RunState
+from functions.evidence import Evidence
+from functions.ledger import RunState
 from tests.builders import a_run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
