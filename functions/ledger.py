@@ -128,8 +128,8 @@ class RolloutState(StrEnum):
 _FORWARD: MappingProxyType[str, frozenset[str]] = MappingProxyType(
     {
         DropState.RECEIVING: frozenset({"accepted", "rejected", "expired"}),
-        RunState.STARTING: frozenset({"parked", "training", "failed"}),
-        RunState.PARKED: frozenset({"starting", "training", "failed"}),
+        RunState.STARTING: frozenset({"parked", "training", "evaluating", "failed"}),
+        RunState.PARKED: frozenset({"starting", "training", "evaluating", "failed"}),
         RunState.TRAINING: frozenset({"evaluating", "failed"}),
         RunState.EVALUATING: frozenset({"training", "approved", "held", "rejected", "failed"}),
         RunState.APPROVED: frozenset({"training"}),

@@ -1,6 +1,7 @@
 """A whole stage in memory: every function over fakes, joined by nothing but the routes."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -13,6 +14,7 @@ from functions.accept_drop.handler import AcceptDrop
 from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError
 from functions.aws.ledger import StaleRecordError
+from functions.definition import Deployed
 from functions.evidence import Entry
 from functions.gate_model.handler import GateModel
 from functions.jobs import JobStatus
@@ -52,15 +54,26 @@ PLACES = {"prefix": NAMES.prefix, "data_bucket": "data"}
 SWEEP_EVERY = timedelta(minutes=5)
 _LAMBDA_TRIES = 3
 _NOT_AGAIN = 0.7
-_COMES_AGAIN = (CrashError, EndpointBusyError, NotVerifiedError, StaleRecordError, SweepError)
-_WIRES: tuple[tuple[Pattern, str], ...] = tuple(
-    (compile_pattern(route.pattern(PLACES)), route.to) for route in ROUTES
-)
+COMES_AGAIN = (CrashError, EndpointBusyError, NotVerifiedError, StaleRecordError, SweepError)
+
+
+def _wires() -> dict[str, list[tuple[Pattern, str]]]:
+    """Patterns and whom they wake, by the detail-types they are about."""
+    found: dict[str, list[tuple[Pattern, str]]] = defaultdict(list)
+    for route in ROUTES:
+        pattern = route.pattern(PLACES)
+        for name in pattern["detail-type"]:
+            found[name].append((compile_pattern(pattern), route.to))
+    return found
+
+
+_WIRES = _wires()
 
 
 def routed_to(raw: Envelope) -> list[str]:
     """The functions an event wakes."""
-    return sorted({unit for pattern, unit in _WIRES if pattern.matches(raw)})
+    wires = _WIRES.get(raw["detail-type"], ())
+    return sorted({unit for pattern, unit in wires if pattern.matches(raw)})
 
 
 class Stage:
@@ -72,7 +85,6 @@ class Stage:
     """What the names of jobs that fail end with."""
 
     def __init__(self, *, retries: bool = True, **sections: Any) -> None:
-        self.calls = Calls()
         self.now = NOON
         self.retries = retries
         """Whether Lambda comes again after an error."""
@@ -85,6 +97,12 @@ class Stage:
         self.disorder: Random | None = None
         """Brings events out of order and more than once, as this says."""
         self._failed: list[tuple[str, Envelope, int]] = []
+        self._cast(a_deployed(**sections))
+        self.units = self._units()
+
+    def _cast(self, deployed: Deployed) -> None:
+        """Everybody the functions speak to."""
+        self.calls = Calls()
         self.bus = FakeBus(self.calls)
         self.ledger = FakeLedger(self.calls)
         self.jobs = FakeJobs(self.bus, self.calls)
@@ -93,9 +111,8 @@ class Stage:
         self.schedules = FakeSchedules(self.calls)
         self.objects = FakeObjects(self.calls)
         self.drops = FakeDrops(self.calls)
-        self.definitions = FakeDefinitions(a_deployed(**sections), calls=self.calls)
+        self.definitions = FakeDefinitions(deployed, calls=self.calls)
         self.traffic = FakeTraffic(self.calls, everywhere=PLENTY)
-        self.units = self._units()
 
     def _units(self) -> dict[str, Turn]:
         book = Book(self.ledger, self.bus)
@@ -267,7 +284,7 @@ class Stage:
     def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
         try:
             self.turn(unit, raw)
-        except _COMES_AGAIN:
+        except COMES_AGAIN:
             if self.retries and attempt < _LAMBDA_TRIES:
                 self._failed.append((unit, raw, attempt + 1))
             else:

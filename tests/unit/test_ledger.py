@@ -28,8 +28,8 @@ from tests.builders import (
 
 ALLOWED = {
     DropState.RECEIVING: {"accepted", "rejected", "expired"},
-    RunState.STARTING: {"parked", "training", "failed"},
-    RunState.PARKED: {"starting", "training", "failed"},
+    RunState.STARTING: {"parked", "training", "evaluating", "failed"},
+    RunState.PARKED: {"starting", "training", "evaluating", "failed"},
     RunState.TRAINING: {"evaluating", "failed"},
     RunState.EVALUATING: {"training", "approved", "held", "rejected", "failed"},
     RunState.APPROVED: {"training"},

@@ -1,0 +1,151 @@
+"""The fakes with the simulation's dice and eyes in them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from events.base import SOURCE, Event
+from events.foreign import Foreign
+from functions.endpoint import NO_TRAFFIC, Traffic
+from functions.ledger import Record, RunRecord, RunState
+from functions.registry import Version
+from tests.fakes.bus import Envelope, FakeBus, envelope
+from tests.fakes.calls import Calls
+from tests.fakes.endpoints import FakeEndpoints, _Fleet
+from tests.fakes.ledger import FakeLedger
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.traffic import PLENTY, FakeTraffic
+from tests.simulation.chaos import Chaos, Fault, raised
+
+FAILING = Traffic(requests=500, errors=150, latency_p99=0.01)
+
+
+class ChaoticCalls(Calls):
+    """Every call to the outside may be where something goes wrong."""
+
+    def __init__(self, chaos: Chaos, between: Callable[[], None], state: Callable[[], str]) -> None:
+        super().__init__()
+        self.chaos = chaos
+        self.between = between
+        self.state = state
+        self.count = 0
+
+    def one(self, name: str) -> AbstractContextManager[None]:
+        self.count += 1
+        return _Call(self, name, self.chaos.at_call())
+
+
+@dataclass
+class _Call(AbstractContextManager[None]):
+    calls: ChaoticCalls
+    name: str
+    fault: Fault | None
+
+    def __enter__(self) -> None:
+        fault = self.fault
+        if fault is None:
+            return
+        self.calls.chaos.strikes(fault, state=self.calls.state())
+        if fault is Fault.INTERLEAVED:
+            self.calls.between()
+        elif fault is not Fault.CRASH_AFTER:
+            raise raised(fault)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None and self.fault is Fault.CRASH_AFTER:
+            raise raised(Fault.CRASH_AFTER)
+
+
+class TimedBus(FakeBus):
+    """Hands each event to whoever decides when it arrives."""
+
+    def __init__(self, calls: Calls, post: Callable[[Envelope, type[Foreign] | None], None]) -> None:
+        super().__init__(calls)
+        self._post = post
+        self._number = 0
+
+    def happens(self, kind: type[Foreign], detail: dict[str, Any]) -> None:
+        self._post(self._envelope(kind.source, kind.detail_types[0], detail), kind)
+
+    def _enqueue(self, source: str, detail_type: str, detail: dict[str, Any]) -> None:
+        self._post(self._envelope(source, detail_type, detail), None)
+
+    def publish_by_hand(self, event: Event) -> None:
+        """An event that no function says: a person's, or a schedule's."""
+        self._enqueue(SOURCE, event.detail_type(), json.loads(event.detail()))
+
+    def _envelope(self, source: str, detail_type: str, detail: dict[str, Any]) -> Envelope:
+        self._number += 1
+        return envelope(source, detail_type, detail, number=self._number)
+
+
+class WatchedLedger(FakeLedger):
+    """Tells of every record before and after it is written; keeps the values as they are."""
+
+    watch: Callable[[Record | None, Record], None]
+
+    def due(self, record: Record) -> datetime | None:
+        """When the sweep would look at it; None for what only waits for a person's word."""
+        if isinstance(record, RunRecord) and record.state is RunState.HELD and not record.outbox:
+            return None
+        return self._due(record)
+
+    def _keep(self, record: Record) -> None:
+        where = (record.kind, record.key)
+        before = self.rows.get(where)
+        self.rows[where] = record
+        self.put_offs.pop(where, None)
+        self.watch(before, record)
+
+
+class WatchedEndpoints(FakeEndpoints):
+    """Tells of every fleet that is asked for."""
+
+    watch: Callable[[str, Mapping[int, int], Mapping[int, int]], None]
+
+    def _update(self, model: str, fleet: _Fleet) -> None:
+        super()._update(model, fleet)
+        now = self.endpoints[model].now
+        self.watch(model, _by_version(now) if now else {}, _by_version(fleet))
+
+
+class WatchedRegistry(FakeRegistry):
+    """Tells of every version that is new or was decided on."""
+
+    watch: Callable[..., None]
+
+    def _keep(self, version: Version, *, updated: Sequence[str] = ()) -> None:
+        new = (version.model, version.version) not in self.versions
+        super()._keep(version, updated=updated)
+        self.watch(version, new=new)
+
+
+def _by_version(fleet: _Fleet) -> dict[int, int]:
+    return {fleet.versions[variant]: weight for variant, weight in fleet.weights.items()}
+
+
+@dataclass
+class LivingTraffic(FakeTraffic):
+    """Traffic by the version that stands in a variant; some versions fail once they have any."""
+
+    calls: Calls
+    endpoints: FakeEndpoints
+    bad: set[int] = field(default_factory=set)
+    silent: Callable[[], bool] = lambda: False
+
+    def read(self, model: str, *, variant: str, since: datetime, until: datetime) -> Traffic:
+        with self.calls.one("traffic.read"):
+            if self.silent():
+                return NO_TRAFFIC
+            now = self.endpoints.endpoints[model].now if model in self.endpoints.endpoints else None
+            version = now.versions.get(variant) if now else None
+            return FAILING if version in self.bad else PLENTY

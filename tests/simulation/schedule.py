@@ -1,0 +1,103 @@
+"""One schedule: what is dropped, decided and broken when, all from one seed."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tests.builders import NOON
+from tests.simulation.chaos import Fault
+from tests.simulation.invariants import ViolationError
+from tests.simulation.world import World
+
+_SCORES = (0.5, 0.93, 0.95, 0.96, 0.97, 0.98, 0.99)
+FEWEST_DROPS, MOST_DROPS = 3, 5
+
+
+@dataclass(frozen=True)
+class Played:
+    """A schedule that was played to its end, or to its first violation."""
+
+    seed: int
+    digest: str
+    days: float
+    """Of virtual time."""
+    turns: int
+    struck: Counter[str]
+    violation: str = ""
+
+
+def play(seed: int, *, tell: Callable[[str], None] | None = None) -> Played:
+    """Play one schedule; the same seed is the same story to the last line."""
+    world = World(seed, tell=tell)
+    _plan(world)
+    digest = said = ""
+    try:
+        digest = world.run()
+    except ViolationError as error:
+        said = str(error)
+        world.note(f"VIOLATION {said}")
+    days = (world.now - NOON).total_seconds() / 86_400
+    return Played(seed, digest, days, world.turns, world.chaos.struck, said)
+
+
+def _plan(world: World) -> None:
+    random, chaos = world.random, world.chaos
+    end = 0
+    dropped: list[str] = []
+    for number in range(random.randint(FEWEST_DROPS, MOST_DROPS)):
+        minute = random.randint(0, random.choice([10, 120, 1440]))
+        end = max(end, minute)
+        name = f"drop-{number}"
+        world.accuracy[name] = random.choice(_SCORES)
+        _drop(world, name, dropped, timedelta(minutes=minute))
+        dropped.append(name)
+    if chaos.happens(Fault.NO_CAPACITY):
+        _no_capacity(world, timedelta(minutes=random.randint(0, end + 60)))
+    if chaos.happens(Fault.SILENCE):
+        _silence(world, timedelta(minutes=random.randint(0, end + 60)))
+    if Fault.PERSON_TRAINS in chaos.kinds:
+        chaos.strikes(Fault.PERSON_TRAINS)
+        for _ in range(3):
+            after = timedelta(minutes=random.randint(30, end + 600))
+            world.at(after, "a person trains again", world.asks_for_failed_runs)
+    world.at(timedelta(minutes=end + random.randint(60, 1440)), "faults end", lambda: _end(world))
+
+
+def _drop(world: World, name: str, before: list[str], after: timedelta) -> None:
+    chaos = world.chaos
+    files = {"part-0.parquet": name.encode()}
+    if before and chaos.happens(Fault.DROP_AGAIN):
+        files = {"part-0.parquet": world.random.choice(before).encode()}
+    if chaos.happens(Fault.DROP_BROKEN):
+        files = {"part-0.parquet": b"bad"}
+    marker = {"_SUCCESS": b""}
+    if chaos.happens(Fault.DROP_HALF):
+        world.at(after, f"half of {name}", lambda: world.upload(name, marker))
+        world.at(
+            after + timedelta(seconds=world.random.randint(1, 900)),
+            f"the rest of {name}",
+            lambda: world.upload(name, files),
+        )
+    else:
+        world.at(after, f"{name} arrives", lambda: world.upload(name, files | marker))
+
+
+def _no_capacity(world: World, after: timedelta) -> None:
+    def full(*, now: bool) -> None:
+        world.jobs.full = world.endpoints.full = now
+
+    world.at(after, "no capacity", lambda: full(now=True))
+    hours = timedelta(minutes=world.random.randint(5, 720))
+    world.at(after + hours, "capacity again", lambda: full(now=False))
+
+
+def _silence(world: World, after: timedelta) -> None:
+    def quiet() -> None:
+        world.quiet_until = world.now + timedelta(minutes=world.random.randint(10, 720))
+
+    world.at(after, "silence", quiet)
+
+
+def _end(world: World) -> None:
+    world.chaos.over = True

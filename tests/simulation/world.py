@@ -1,0 +1,350 @@
+"""One simulated world: the stage, with everything that takes time in one queue of moments."""
+
+import hashlib
+import heapq
+import itertools
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+
+from botocore.exceptions import ClientError
+
+from events.catalog import TrainingRequested
+from events.foreign import AlarmChanged, Foreign, ObjectCreated, ScheduleFired
+from functions.aws.ledger import Ledger
+from functions.definition import Deployed
+from functions.jobs import JobStatus
+from functions.ledger import RolloutRecord, RolloutState, RunRecord, RunState
+from functions.registry import Approval, Version
+from tests.builders import MODEL, NAMES, NOON, a_deployed
+from tests.fakes.bus import Envelope, envelope
+from tests.fakes.definitions import FakeDefinitions
+from tests.fakes.drops import FakeDrops
+from tests.fakes.jobs import FakeJobs
+from tests.fakes.objects import FakeObjects
+from tests.fakes.schedules import FakeSchedules
+from tests.fakes.stage import COMES_AGAIN, SWEEP_EVERY, Stage, asks_back, routed_to
+from tests.simulation.chaos import Chaos, Fault
+from tests.simulation.fakes import (
+    ChaoticCalls,
+    LivingTraffic,
+    TimedBus,
+    WatchedEndpoints,
+    WatchedLedger,
+    WatchedRegistry,
+)
+from tests.simulation.invariants import Invariants, ViolationError, hold
+
+DURABLE = (ObjectCreated, AlarmChanged)
+"""Events of AWS's that are delivered at least once; SageMaker's are best effort."""
+LONGEST = timedelta(days=14)
+"""A world that is not at rest by then never will be: the last fault strikes within two days."""
+_TRIES = 3
+_DEEPEST = 2
+_LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
+_AGAIN = (*COMES_AGAIN, ClientError)
+_QUICK = {"steps": [50, 100], "bake": "5m", "min_requests": 20, "promote_requests": 100}
+Action = Callable[[], None]
+
+
+@cache
+def deployed(approval: str) -> Deployed:
+    """The one model of every world."""
+    return a_deployed(
+        rollout=_QUICK, watch={"keep_warm": "10m"}, gates={"approval": approval}
+    )
+
+
+class World(Stage):
+    """A stage whose time is a queue of moments, each with what happens then."""
+
+    def __init__(self, seed: int, *, tell: Callable[[str], None] | None = None) -> None:
+        self.chaos = Chaos(seed)
+        self.random = self.chaos.random
+        self.turns = 0
+        self._moments: list[tuple[datetime, int, str, Action]] = []
+        self._numbers = itertools.count()
+        self._digest = hashlib.sha256()
+        self._tell = tell
+        self._timed: set[str] = set()
+        self._moving: set[str] = set()
+        self._depth = 0
+        self.quiet_until = NOON
+        super().__init__()
+
+    def _cast(self, _: Deployed) -> None:
+        chaos = self.chaos
+        self.calls = ChaoticCalls(chaos, self._somebody_else, self.phase)
+        self.bus = TimedBus(self.calls, self._post)
+        self.ledger = WatchedLedger(self.calls)
+        self.jobs = FakeJobs(self.bus, self.calls)
+        self.registry = WatchedRegistry(NAMES, self.bus, self.calls)
+        self.endpoints = WatchedEndpoints(NAMES, self.bus, self.calls)
+        self.schedules = FakeSchedules(self.calls)
+        self.objects = FakeObjects(self.calls)
+        self.drops = FakeDrops(self.calls)
+        approval = self.random.choice(["auto", "auto", "human"])
+        self.definitions = FakeDefinitions(deployed(approval), calls=self.calls)
+        self.traffic = LivingTraffic(
+            self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
+        )
+        self.invariants = Invariants(self.ledger, self.jobs, self.registry)
+        self.ledger.watch = self.invariants.written
+        self.endpoints.watch = self.invariants.asked
+        self.registry.watch = self._version_told
+
+    # time
+
+    def at(self, after: timedelta, label: str, action: Action) -> None:
+        """Have something happen later."""
+        heapq.heappush(self._moments, (self.now + after, next(self._numbers), label, action))
+
+    def run(self) -> str:
+        """Until nothing moves any more; the digest of all that happened. Raises ViolationError."""
+        end = self.now + LONGEST
+        self.at(SWEEP_EVERY, "", self._tick)
+        while self._moments:
+            self._next()
+            if self.now > end:
+                still = [f"{r.kind} {r.key} {getattr(r, 'state', '')}" for r in self.open()]
+                raise ViolationError("L1", f"still open after {LONGEST}: {still}")
+        self._at_rest()
+        return self._digest.hexdigest()
+
+    def note(self, line: str) -> None:
+        """One line of the story."""
+        when = self.now - NOON
+        self._digest.update(f"{when} {line}\n".encode())
+        if self._tell is not None:
+            self._tell(f"{str(when):>22}  {'  ' * self._depth}{line}")
+
+    def phase(self) -> str:
+        """Where the world stands: the rollout under way, or the run, or nothing."""
+        for rollout in self.ledger.all(RolloutRecord):
+            if not rollout.ended:
+                return f"rollout {rollout.state}"
+        for run in self.ledger.all(RunRecord):
+            if run.ended_at is None:
+                return f"run {run.state}"
+        return "idle"
+
+    def _next(self) -> None:
+        when, _, label, action = heapq.heappop(self._moments)
+        self.now = self.invariants.now = max(self.now, when)
+        if label:
+            self.note(label)
+        action()
+        self._look_around()
+
+    def _somebody_else(self) -> None:
+        """Another function takes its turn between two calls of this one."""
+        soon = self.now + timedelta(minutes=1)
+        if self._depth < _DEEPEST and self._moments and self._moments[0][0] <= soon:
+            self._depth += 1
+            try:
+                self._next()
+            finally:
+                self._depth -= 1
+
+    def _tick(self) -> None:
+        """The sweep, every five minutes; those that would find nothing are left out."""
+        if (due := self._next_due()) is not None and due <= self.now:
+            self.sweep()
+            due = self._next_due()
+        ahead = [at for at in (due, self._moments[0][0] if self._moments else None) if at]
+        if ahead and (self._moments or self.open()):
+            wait = max(SWEEP_EVERY, -(-(min(ahead) - self.now) // SWEEP_EVERY) * SWEEP_EVERY)
+            self.at(wait, "", self._tick)
+
+    def _next_due(self) -> datetime | None:
+        return min((due for r in self.ledger.records() if (due := self.ledger.due(r))), default=None)
+
+    # events
+
+    def _post(self, raw: Envelope, kind: type[Foreign] | None) -> None:
+        """EventBridge takes an event: it arrives, perhaps late, perhaps more than once."""
+        name, phase, chaos = raw["detail-type"], self.phase(), self.chaos
+        if not routed_to(raw):
+            return
+        best_effort = kind is not None and kind not in DURABLE
+        if best_effort and chaos.happens(Fault.EVENT_LOST, state=name):
+            self.note(f"lost: {name}")
+            return
+        copies = 1
+        if chaos.happens(Fault.EVENT_TWICE, state=name):
+            copies = self.random.randint(2, 4)
+        for _ in range(copies):
+            delay = self.random.random() * 2
+            if chaos.happens(Fault.EVENT_LATE, state=phase):
+                delay = self.random.choice(_LATE) * (0.5 + self.random.random() / 2)
+            self.at(timedelta(seconds=delay), "", lambda: self.deliver(raw))
+
+    def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
+        self.turns += 1
+        try:
+            outcome = type(self.turn(unit, raw).outcome).__name__
+        except _AGAIN as error:
+            outcome = f"{type(error).__name__}: {error}"
+            if attempt < _TRIES:
+                again = attempt + 1
+                self.at(
+                    timedelta(minutes=attempt), "", lambda: self._invoke(unit, raw, attempt=again)
+                )
+            else:
+                self.dead.append((unit, raw))
+        self.note(f"{unit} <- {raw['detail-type']}: {outcome}")
+
+    def sweep(self) -> None:
+        super().sweep()
+
+    # what takes AWS time
+
+    def _look_around(self) -> None:
+        """Whatever was begun ends some time."""
+        for name in self.jobs.running():
+            if name not in self._timed:
+                self._timed.add(name)
+                self.invariants.job_started(name)
+                minutes = timedelta(minutes=self.random.randint(2, 20))
+                self.at(minutes, "", lambda name=name: self._job_ends(name))  # type: ignore[misc]  # bound now
+        for model, endpoint in self.endpoints.endpoints.items():
+            if (endpoint.then or endpoint.deleting) and model not in self._moving:
+                self._moving.add(model)
+                self.at(self._deploys_in(), "", lambda model=model: self._settles(model))  # type: ignore[misc]  # bound now
+        for name, (at, event) in list(self.schedules.waiting.items()):
+            if name not in self._timed:
+                self._timed.add(name)
+                if self.chaos.happens(Fault.SCHEDULE_LOST, state=event.detail_type()):
+                    del self.schedules.waiting[name]
+                else:
+                    self.at(max(at - self.now, timedelta()), "", self._schedules_fire)
+
+    def _schedules_fire(self) -> None:
+        for event in self.schedules.fire(self.now):
+            self.bus.publish_by_hand(event)
+
+    def _deploys_in(self) -> timedelta:
+        if self.chaos.happens(Fault.DEPLOY_SLOW, state=self.phase()):
+            return timedelta(hours=self.random.randint(2, 12))
+        return timedelta(seconds=self.random.randint(10, 600))
+
+    def _job_ends(self, name: str) -> None:
+        if name not in self.jobs.running():
+            return
+        state = "training" if name in self.jobs.trainings else "evaluation"
+        if self.chaos.happens(Fault.JOB_FAILED, state=state):
+            self.jobs.end(name, JobStatus.FAILED, "no disk")
+        elif self.chaos.happens(Fault.JOB_STOPPED, state=state):
+            self.jobs.end(name, JobStatus.STOPPED)
+        else:
+            self.end(name)
+        self.note(f"{state} job ends: {self.jobs.views[name].status}")
+
+    def _settles(self, model: str) -> None:
+        """An update comes to its end, or to nothing."""
+        self._moving.discard(model)
+        endpoint = self.endpoints.endpoints.get(model)
+        moved = endpoint is not None and endpoint.then is not None and endpoint.now is not None
+        if moved and self.chaos.happens(Fault.DEPLOY_SILENT, state=self.phase()):
+            self.endpoints.give_up(model)
+        elif moved and self.chaos.happens(Fault.DEPLOY_FAILED, state=self.phase()):
+            self.endpoints.give_up(model, "no capacity")
+        else:
+            self.endpoints.settle(model)
+        self._alarms_ring(model)
+
+    def _alarms_ring(self, model: str) -> None:
+        """A version that fails in service is seen by its alarm, some minutes later."""
+        endpoint = self.endpoints.endpoints.get(model)
+        now = endpoint.now if endpoint else None
+        for variant, version in now.versions.items() if now else ():
+            if now and now.weights[variant] and version in self.traffic.bad:
+                minutes = timedelta(minutes=self.random.randint(1, 5))
+                self.at(minutes, f"v{version} rings", lambda v=variant: self.alarm(v))  # type: ignore[misc]  # bound now
+
+    def _pause(self, seconds: float) -> None:
+        """A function waits inside its turn; meanwhile AWS may go on."""
+        self.paused += 50 * seconds
+        if self.random.random() < 0.3:
+            self._settles(MODEL)
+
+    # what people do
+
+    def _version_told(self, version: Version, *, new: bool) -> None:
+        """A version is new, or its word changed."""
+        self.invariants.decided(version.version, version.approval)
+        if not new:
+            return
+        if self.chaos.happens(Fault.PROBE_BROKEN):
+            self.endpoints.broken.add(version.version)
+        if self.chaos.happens(Fault.BAD_IN_SERVICE):
+            self.traffic.bad.add(version.version)
+        waits = version.approval is Approval.PENDING
+        if waits or self.chaos.happens(Fault.PERSON_REJECTS):
+            word = Approval.APPROVED if waits and self.random.random() < 0.7 else Approval.REJECTED
+            self._decides_later(version.version, word)
+        if self.chaos.happens(Fault.PERSON_APPROVES):
+            self._decides_later(version.version, Approval.APPROVED)
+        if self.chaos.happens(Fault.PERSON_RETURNS):
+            self._later(lambda: self._asks_back(version.version))
+
+    def _decides_later(self, version: int, word: Approval) -> None:
+        self._later(lambda: self.decides(version, word))
+
+    def decides(self, version: int, word: Approval) -> None:
+        """A person gives a word on a version."""
+        self.note(f"a person says v{version} is {word}")
+        with self.by_hand():
+            self.registry.decide(MODEL, version, approval=word, reason="a person says so")
+
+    def _asks_back(self, version: int) -> None:
+        known = [r for r in self.ledger.all(RolloutRecord) if r.version == version]
+        if known:
+            self.note(f"a person wants v{version} back")
+            self.bus.publish_by_hand(asks_back(self, version))
+
+    def asks_for_failed_runs(self) -> None:
+        """`sluice train` for each run that failed."""
+        for run in self.ledger.all(RunRecord):
+            if run.state is RunState.FAILED:
+                self.bus.publish_by_hand(
+                    TrainingRequested(
+                        model=run.model,
+                        dataset=run.dataset,
+                        run=run.run,
+                        attempt=run.attempt + 1,
+                        cause="a person",
+                    )
+                )
+
+    def _later(self, action: Action) -> None:
+        self.at(timedelta(minutes=self.random.randint(1, 600)), "", action)
+
+    def by_hand(self) -> "Calm":
+        """What is done inside is done by people: nothing goes wrong at its calls."""
+        return Calm(self.chaos)
+
+    # the end
+
+    def _at_rest(self) -> None:
+        hold(not self.open(), "L4", f"still open: {[f'{r.kind} {r.key}' for r in self.open()]}")
+        self.invariants.at_rest(serving=self.serving, champion=self.champion)
+        writes, waits = self.ledger.writes, self._people_are_waited_for()
+        self.sweep()
+        hold(waits or self.ledger.writes == writes, "L5", "the sweep wrote on a world at rest")
+
+    def _people_are_waited_for(self) -> bool:
+        return any(run.state is RunState.HELD for run in self.ledger.all(RunRecord))
+
+
+class Calm:
+    """A time in which nothing goes wrong."""
+
+    def __init__(self, chaos: Chaos) -> None:
+        self._chaos = chaos
+
+    def __enter__(self) -> None:
+        self._before, self._chaos.over = self._chaos.over, True
+
+    def __exit__(self, *_: object) -> None:
+        self._chaos.over = self._before
