@@ -10,7 +10,7 @@ SOURCES := bench bundles cdk cli demo docs events functions local serving tests 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check format lint types arch synth docs docs-fresh bench clean
+.PHONY: setup demo test check format lint types arch synth docs docs-fresh bench sim clean
 
 setup: $(READY) $(NODE)
 
@@ -65,6 +65,10 @@ bench: setup  ## every benchmark, against its named peer or limit, kept under be
 	  cat bench/results/$$each.txt; \
 	  test $$over -eq 0 || exit 1; \
 	done
+
+SEEDS ?= 100000
+sim: setup  ## many seeded worlds in which things go wrong; SEED=n tells one as a story
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 clean:
 	-@test -x $(BIN)/sluice && $(BIN)/sluice down --purge >/dev/null 2>&1

@@ -82,6 +82,7 @@ def _table(p: Places) -> Grants:
         "step_rollout": [
             _looking_up(p),
             *_steering(p),
+            *_reading_versions(p),
             _allow(["cloudwatch:GetMetricData"], "*"),
             *_scheduling(p),
         ],

@@ -26,6 +26,8 @@ class Case:
     """Whether the endpoint has settled while a return of the traffic waited for that."""
     whole: Traffic = NO_TRAFFIC
     """The challenger's since it first got any."""
+    rejected: str | None = None
+    """Why a person rejected the version in the registry meanwhile; None when nobody did."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def next_step(case: Case) -> Step:
     view = case.view
     if view is None:
         return _without_endpoint(case)
-    lost = _lost(case.rollout, view)
+    lost = _lost(case.rollout, view) or _rejected(case)
     if lost is not None:
         return lost
     match case.rollout.state:
@@ -147,6 +149,14 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
         Reason.NOT_DEPLOYED,
         f"the endpoint is {view.status} with {view.config}, asked was {rollout.config}{said}",
     )
+
+
+def _rejected(case: Case) -> RollBack | None:
+    """The registry's event may be lost: before anything moves, its word is read."""
+    watches_alone = case.rollout.state is RolloutState.WATCHING and case.rollout.champion is None
+    if case.rejected is None or watches_alone:
+        return None
+    return RollBack(Reason.ASKED_BY_PERSON, case.rejected)
 
 
 def _begin(case: Case) -> Step:

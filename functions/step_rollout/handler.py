@@ -10,12 +10,14 @@ from functions.aws.book import Book
 from functions.aws.endpoints import Endpoints
 from functions.aws.evidence import TrafficMetrics
 from functions.aws.objects import Objects
+from functions.aws.registry import Registry
 from functions.aws.schedules import Schedules
 from functions.aws.world import World
 from functions.endpoint import NO_TRAFFIC, Probe, Traffic
 from functions.ledger import EndpointRecord, RolloutRecord, RolloutState
 from functions.names import Names
 from functions.places import Places
+from functions.registry import Approval
 from functions.step_rollout.decide import (
     Case,
     Close,
@@ -57,6 +59,7 @@ class StepRollout:
     endpoints: Endpoints
     traffic: TrafficMetrics
     objects: Objects
+    registry: Registry
     schedules: Schedules
     names: Names
     places: Places
@@ -82,6 +85,7 @@ class StepRollout:
                 rollout,
                 view,
                 baked,
+                rejected=self._rejected(rollout),
                 challenger=self._read(rollout, "challenger", rollout.step_since, now),
                 champion=self._read(rollout, "champion", rollout.step_since, now),
                 whole=self._read(rollout, "challenger", since_first(rollout), now),
@@ -89,7 +93,14 @@ class StepRollout:
         there = settled and view is not None and view.config == rollout.config
         probe = self._probe(rollout) if starting and there else None
         late = rollout.due_at is not None and rollout.due_at <= now
-        return Case(rollout, view, baked, probe, overdue=late and isinstance(seen, EndpointChanged))
+        return Case(
+            rollout,
+            view,
+            baked,
+            probe,
+            overdue=late and isinstance(seen, EndpointChanged),
+            rejected=self._rejected(rollout) if there and (starting or baked) else None,
+        )
 
     def apply(self, step: Step, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         """Do what was decided."""
@@ -161,6 +172,13 @@ class StepRollout:
             return NO_TRAFFIC
         return self.traffic.read(rollout.model, variant=side.variant, since=since, until=until)
 
+    def _rejected(self, rollout: RolloutRecord) -> str | None:
+        """Why the version was rejected in the registry; None when it was not."""
+        version = self.registry.find(rollout.model, rollout.version)
+        if version is None or version.approval is not Approval.REJECTED:
+            return None
+        return version.comment or f"version {rollout.version} was rejected"
+
     def _probe(self, rollout: RolloutRecord) -> Probe:
         folder = self.places.dataset(rollout.model, rollout.challenger.dataset)
         golden = self.objects.read_json(f"{folder}/probe.json") or {}
@@ -188,6 +206,7 @@ def made() -> StepRollout:
         endpoints=world.endpoints,
         traffic=world.traffic,
         objects=world.objects,
+        registry=world.registry,
         schedules=world.schedules(
             group=settings.schedule_group,
             role_arn=settings.schedule_role_arn,

@@ -12,6 +12,7 @@ from events.catalog import (
     TrainingRequested,
     VersionApproved,
 )
+from events.foreign import ModelPackageChanged
 from events.words import Reason
 from functions.endpoint import NO_TRAFFIC, Hardware
 from functions.jobs import JobStatus
@@ -556,6 +557,23 @@ def test_a_person_who_rejects_a_challenger_gets_the_champion_back(steps_done: in
     assert (stage.champion, stage.serving) == (1, {1: 100})
     stage.rest()
     assert stage.bus.names().count("RolloutAborted") == 1
+
+
+@pytest.mark.parametrize("promoted", [False, True])
+def test_a_rejection_whose_event_is_lost_is_read_when_the_bake_or_the_watch_is_over(
+    *, promoted: bool
+) -> None:
+    stage = a_stage_with_a_challenger()
+    while promoted and stage.rollout_of(2).state is not RolloutState.WATCHING:
+        stage.elapse(SWEEP_EVERY)
+    stage.bus.silent.add(ModelPackageChanged)
+    stage.registry.decide(MODEL, 2, approval=Approval.REJECTED, reason="it forgets sevens")
+
+    stage.rest()
+
+    assert stage.serving == {1: 100}
+    assert stage.rollout_of(2).reason is Reason.ASKED_BY_PERSON
+    assert "it forgets sevens" in stage.rollout_of(2).message
 
 
 def test_a_person_who_rejects_a_version_in_line_takes_it_out() -> None:

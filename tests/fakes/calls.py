@@ -1,7 +1,7 @@
 """Counts the calls of all fakes in one row; at one of them it dies or is interrupted when told."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 
@@ -23,9 +23,12 @@ class Calls:
     """The number of the call before which somebody else gets in, once."""
     interruption: Callable[[], None] | None = None
 
-    @contextmanager
-    def one(self, name: str) -> Iterator[None]:
+    def one(self, name: str) -> AbstractContextManager[None]:
         """Around what a fake does in one call."""
+        return self._around(name)
+
+    @contextmanager
+    def _around(self, name: str) -> Iterator[None]:
         self.made.append(name)
         dying = len(self.made) == self.dies_at
         if len(self.made) == self.interrupted_at and self.interruption is not None:

@@ -168,6 +168,7 @@ class Stage:
                 endpoints=self.endpoints,
                 traffic=self.traffic,
                 objects=self.objects,
+                registry=self.registry,
                 schedules=self.schedules,
                 names=NAMES,
                 places=places,

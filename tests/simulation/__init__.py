@@ -1,1 +1,1 @@
-"""The whole system in one thread under a virtual clock: a seed decides what goes wrong, and when."""
+"""The whole system in one thread under a virtual clock; a seed decides what goes wrong."""

@@ -76,9 +76,7 @@ class Chaos:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
         kinds = list(Fault)
-        self.kinds = frozenset(
-            self.random.sample(kinds, self.random.randint(1, _MOST_KINDS))
-        )
+        self.kinds = frozenset(self.random.sample(kinds, self.random.randint(1, _MOST_KINDS)))
         rates = {k: r for k, r in _AT_CALLS.items() if k in self.kinds}
         self._at_calls = tuple(rates.items())
         self._any_at_calls = sum(rates.values())

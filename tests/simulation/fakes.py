@@ -21,6 +21,7 @@ from tests.fakes.registry import FakeRegistry
 from tests.fakes.traffic import PLENTY, FakeTraffic
 from tests.simulation.chaos import Chaos, Fault, raised
 
+Post = Callable[[Envelope, type[Foreign] | None], None]
 FAILING = Traffic(requests=500, errors=150, latency_p99=0.01)
 
 
@@ -68,7 +69,9 @@ class _Call(AbstractContextManager[None]):
 class TimedBus(FakeBus):
     """Hands each event to whoever decides when it arrives."""
 
-    def __init__(self, calls: Calls, post: Callable[[Envelope, type[Foreign] | None], None]) -> None:
+    def __init__(
+        self, calls: Calls, post: Callable[[Envelope, type[Foreign] | None], None]
+    ) -> None:
         super().__init__(calls)
         self._post = post
         self._number = 0

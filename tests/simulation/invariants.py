@@ -15,16 +15,16 @@ from functions.ledger import (
     RunState,
 )
 from functions.registry import Approval
-from tests.builders import MODEL, NAMES
+from tests.builders import MODEL, NAMES, NOON
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.registry import FakeRegistry
 
 REJECTION_IS_SEEN_WITHIN = timedelta(hours=3)
-"""A bake and a few sweeps: so long a lost rejection may stay unseen while its version has traffic."""
-_ACTIVE = frozenset(
-    {RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.ROLLING_BACK}
-)
+"""A bake and a few sweeps: so long a lost rejection may stay unseen under traffic."""
+A_TURN = timedelta(minutes=1)
+"""As long as a function may take: what happens meanwhile it need not have seen."""
+_ACTIVE = frozenset({RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.ROLLING_BACK})
 _JUDGED = frozenset(
     {RunState.APPROVED, RunState.TRAINING, RunState.EVALUATING, RunState.HELD, RunState.REJECTED}
 )
@@ -47,13 +47,11 @@ def hold(condition: object, number: str, said: str) -> None:
 class Invariants:
     """Looks at everything that is written and asked for, while it happens."""
 
-    def __init__(
-        self, ledger: FakeLedger, jobs: FakeJobs, registry: FakeRegistry
-    ) -> None:
+    def __init__(self, ledger: FakeLedger, jobs: FakeJobs, registry: FakeRegistry) -> None:
         self._ledger = ledger
         self._jobs = jobs
         self._registry = registry
-        self.now = datetime.min
+        self.now = NOON
         self.rejected: dict[int, datetime] = {}
         """When a person or the gate rejected a version, by version."""
         self.approved: set[int] = set()
@@ -83,6 +81,9 @@ class Invariants:
         assert isinstance(before, RolloutRecord)
         if before.state is RolloutState.WATCHING or after.champion is None:
             return
+        since = self.rejected.get(after.version)
+        unseen = since is not None and self.now - since > A_TURN
+        hold(not unseen, "S3", f"{after.rollout} was promoted, and rejected at {since}")
         hold(
             before.weight == 100 or before.step + 1 == len(after.definition.rollout.steps),
             "S7",
@@ -94,19 +95,21 @@ class Invariants:
         total = sum(weights.values())
         hold(total in (100, 0) or min(weights.values()) >= 0, "S5", f"weights {weights}")
         endpoint = self._ledger.rows.get((EndpointRecord.kind, model))
-        champion = endpoint.champion if isinstance(endpoint, EndpointRecord) else None
-        if champion is not None:
-            hold(champion.version in weights, "S5", f"{weights} without v{champion.version}")
+        assert isinstance(endpoint, EndpointRecord)
+        if endpoint.champion is not None:
+            there = endpoint.champion.version in weights
+            hold(there, "S5", f"{weights} without v{endpoint.champion.version}")
         for version, weight in weights.items():
             if weight > before.get(version, 0):
-                self._may_gain(version, champion.version if champion else None)
+                self._may_gain(version, endpoint)
 
-    def _may_gain(self, version: int, champion: int | None) -> None:
+    def _may_gain(self, version: int, endpoint: EndpointRecord) -> None:
         """More traffic only for who was approved and is not rejected; a champion may return."""
         hold(version in self.approved, "S4", f"version {version} was never approved")
         since = self.rejected.get(version)
         late = since is not None and self.now - since > REJECTION_IS_SEEN_WITHIN
-        hold(not late or version == champion, "S3", f"version {version} was rejected at {since}")
+        returns = version in {c.version for c in (endpoint.champion, endpoint.previous) if c}
+        hold(not late or returns, "S3", f"version {version} was rejected at {since}")
 
     def decided(self, version: int, approval: Approval) -> None:
         """The registry's word on a version."""

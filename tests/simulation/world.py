@@ -10,14 +10,13 @@ from functools import cache
 from botocore.exceptions import ClientError
 
 from events.catalog import TrainingRequested
-from events.foreign import AlarmChanged, Foreign, ObjectCreated, ScheduleFired
-from functions.aws.ledger import Ledger
+from events.foreign import AlarmChanged, Foreign, ObjectCreated
 from functions.definition import Deployed
 from functions.jobs import JobStatus
-from functions.ledger import RolloutRecord, RolloutState, RunRecord, RunState
+from functions.ledger import RolloutRecord, RunRecord, RunState
 from functions.registry import Approval, Version
 from tests.builders import MODEL, NAMES, NOON, a_deployed
-from tests.fakes.bus import Envelope, envelope
+from tests.fakes.bus import Envelope
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.jobs import FakeJobs
@@ -50,13 +49,15 @@ Action = Callable[[], None]
 @cache
 def deployed(approval: str) -> Deployed:
     """The one model of every world."""
-    return a_deployed(
-        rollout=_QUICK, watch={"keep_warm": "10m"}, gates={"approval": approval}
-    )
+    return a_deployed(rollout=_QUICK, watch={"keep_warm": "10m"}, gates={"approval": approval})
 
 
 class World(Stage):
     """A stage whose time is a queue of moments, each with what happens then."""
+
+    bus: TimedBus
+    ledger: WatchedLedger
+    traffic: LivingTraffic
 
     def __init__(self, seed: int, *, tell: Callable[[str], None] | None = None) -> None:
         self.chaos = Chaos(seed)
@@ -104,7 +105,7 @@ class World(Stage):
         end = self.now + LONGEST
         self.at(SWEEP_EVERY, "", self._tick)
         while self._moments:
-            self._next()
+            self._pass_on()
             if self.now > end:
                 still = [f"{r.kind} {r.key} {getattr(r, 'state', '')}" for r in self.open()]
                 raise ViolationError("L1", f"still open after {LONGEST}: {still}")
@@ -116,7 +117,7 @@ class World(Stage):
         when = self.now - NOON
         self._digest.update(f"{when} {line}\n".encode())
         if self._tell is not None:
-            self._tell(f"{str(when):>22}  {'  ' * self._depth}{line}")
+            self._tell(f"{when!s:>22}  {'  ' * self._depth}{line}")
 
     def phase(self) -> str:
         """Where the world stands: the rollout under way, or the run, or nothing."""
@@ -128,7 +129,7 @@ class World(Stage):
                 return f"run {run.state}"
         return "idle"
 
-    def _next(self) -> None:
+    def _pass_on(self) -> None:
         when, _, label, action = heapq.heappop(self._moments)
         self.now = self.invariants.now = max(self.now, when)
         if label:
@@ -142,7 +143,7 @@ class World(Stage):
         if self._depth < _DEEPEST and self._moments and self._moments[0][0] <= soon:
             self._depth += 1
             try:
-                self._next()
+                self._pass_on()
             finally:
                 self._depth -= 1
 
@@ -157,7 +158,9 @@ class World(Stage):
             self.at(wait, "", self._tick)
 
     def _next_due(self) -> datetime | None:
-        return min((due for r in self.ledger.records() if (due := self.ledger.due(r))), default=None)
+        return min(
+            (due for r in self.ledger.records() if (due := self.ledger.due(r))), default=None
+        )
 
     # events
 
@@ -193,9 +196,6 @@ class World(Stage):
             else:
                 self.dead.append((unit, raw))
         self.note(f"{unit} <- {raw['detail-type']}: {outcome}")
-
-    def sweep(self) -> None:
-        super().sweep()
 
     # what takes AWS time
 
@@ -318,7 +318,8 @@ class World(Stage):
                 )
 
     def _later(self, action: Action) -> None:
-        self.at(timedelta(minutes=self.random.randint(1, 600)), "", action)
+        longest = self.random.choice([20, 20, 600])
+        self.at(timedelta(minutes=self.random.randint(1, longest)), "", action)
 
     def by_hand(self) -> "Calm":
         """What is done inside is done by people: nothing goes wrong at its calls."""
