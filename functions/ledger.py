@@ -22,6 +22,9 @@ ASK_PERSON_AFTER = timedelta(hours=1)
 """How often the sweep asks whether a person has decided: their word may have been lost."""
 
 
+LONGEST_LINE = 8
+"""How many approved versions wait for an endpoint at most."""
+
 _MECHANICS = {"chain", "due_at", "outbox", "revision"}
 """Fields that say when and how a record moves on, not what it holds."""
 
@@ -240,10 +243,29 @@ class EndpointRecord(Record):
     """The rollout that holds the endpoint."""
     waiting: int | None = None
     """The newest version approved meanwhile."""
+    behind: tuple[int, ...] = ()
+    """Older ones, newest first: they have their turn if what is before them comes to nothing."""
 
     @property
     def key(self) -> str:
         return self.model
+
+    @property
+    def line(self) -> tuple[int, ...]:
+        """Who waits, newest first."""
+        return () if self.waiting is None else (self.waiting, *self.behind)
+
+    def lined_up(self, version: int) -> Self:
+        """With a version in the line; the oldest of a long one are let go."""
+        return self._with_line({version, *self.line})
+
+    def let_go(self, version: int) -> Self:
+        """Without a version in the line."""
+        return self._with_line(set(self.line) - {version})
+
+    def _with_line(self, versions: set[int]) -> Self:
+        line = sorted(versions, reverse=True)[:LONGEST_LINE]
+        return self.changed(waiting=line[0] if line else None, behind=tuple(line[1:]))
 
 
 class RolloutRecord(Record):

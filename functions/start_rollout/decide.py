@@ -187,11 +187,9 @@ def _said(rollout: RolloutRecord) -> str:
 
 
 def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ignore | None:
-    champion, waiting = endpoint.champion, endpoint.waiting
+    champion = endpoint.champion
     if champion is not None and version.version <= champion.version:
         return Ignore(f"version {version.version} is not newer than {champion.version}")
-    if waiting is not None and waiting > version.version:
-        return Ignore(f"version {waiting} is newer and waits")
     if run.state in _WITHOUT_VERDICT:
         return Ignore(f"run {run.run} of version {version.version} is {run.state}")
     if run.version not in {None, version.version}:
@@ -200,7 +198,9 @@ def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ig
 
 
 def _in_turn(version: Version, run: RunRecord, case: Case, now: datetime) -> Outcome:
-    champion, holder = case.endpoint.champion, case.holder
+    champion, holder, waiting = case.endpoint.champion, case.holder, case.endpoint.waiting
+    if waiting is not None and waiting > version.version:
+        return Queue(version.version, behind=f"version {waiting}, which is newer", run=run)
     if holder is not None and not _makes_way(holder):
         return Queue(version.version, behind=holder.rollout, run=run)
     if _outdated(run, champion):

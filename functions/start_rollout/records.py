@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.catalog import EvaluationOutdated, RollbackRequested, RolloutStarted
+from events.catalog import (
+    EvaluationOutdated,
+    RollbackRequested,
+    RolloutStarted,
+    VersionApproved,
+)
 from events.words import Reason
 from functions.evidence import Evidence
 from functions.ledger import (
@@ -46,7 +51,7 @@ def left_by(
         case TakeBack(rollout=rollout, message=message):
             return taken_back(rollout, Reason.ASKED_BY_PERSON, message, now)
         case Queue():
-            return _queued(outcome, case)
+            return _queued(outcome, case, now)
         case Rejudge():
             return _judged_again(outcome, case, now)
         case Dismiss():
@@ -54,7 +59,7 @@ def left_by(
         case AskLater(run=run):
             return Written((run.changed(due_at=now + ASK_PERSON_AFTER),))
         case Ignore():
-            return Written((*_no_longer_waiting(case), *_no_longer_due(case)))
+            return Written((*_no_longer_waiting(case, now), *_no_longer_due(case)))
 
 
 def opened(begin: Begin, *, id_: str, config: str, now: datetime) -> RolloutRecord:
@@ -81,12 +86,8 @@ def claimed(begin: Begin, endpoint: EndpointRecord, rollout: RolloutRecord) -> W
     started = RolloutStarted(
         rollout=rollout.rollout, model=rollout.model, version=rollout.version, run=rollout.run
     )
-    waits = endpoint.waiting is not None and endpoint.waiting > rollout.version
-    held = endpoint.changed(
-        rollout=rollout.rollout,
-        previous=None,
-        waiting=endpoint.waiting if waits else None,
-        due_at=None,
+    held = endpoint.let_go(rollout.version).changed(
+        rollout=rollout.rollout, previous=None, due_at=None
     )
     text = f"version {rollout.version} challenges {_named(rollout.champion)}"
     return Written(
@@ -116,10 +117,10 @@ def taken_back(rollout: RolloutRecord, reason: Reason, message: str, now: dateti
     return Written((wanted.saying(asked),))
 
 
-def _queued(queue: Queue, case: Case) -> Written:
-    """The holder's end will say that it may begin: nobody else need look at it."""
-    newest = max(queue.version, case.endpoint.waiting or 0)
-    waits = case.endpoint.changed(waiting=newest, due_at=None)
+def _queued(queue: Queue, case: Case, now: datetime) -> Written:
+    """The holder's end will say who may begin: while there is one, nobody else need look."""
+    waits = case.endpoint.lined_up(queue.version)
+    waits = waits.changed(due_at=None if case.holder else case.endpoint.due_at or now)
     return Written((waits, _approved(queue.run)))
 
 
@@ -127,7 +128,7 @@ def _judged_again(rejudge: Rejudge, case: Case, now: datetime) -> Written:
     """Back to the gate; the version comes again when it is approved again."""
     back = rejudge.run.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
     outdated = EvaluationOutdated(run=back.run, job=back.training_job or "")
-    return Written((back.saying(outdated), *_no_longer_waiting(case)))
+    return Written((back.saying(outdated), *_no_longer_waiting(case, now)))
 
 
 def _dismissed(dismiss: Dismiss, case: Case, now: datetime) -> Written:
@@ -141,7 +142,7 @@ def _dismissed(dismiss: Dismiss, case: Case, now: datetime) -> Written:
     )
     text = f"{Reason.ASKED_BY_PERSON}: {dismiss.message}"
     note = Evidence(kind=RunRecord.kind, key=run.run, at=now, by="start_rollout", text=text)
-    return Written((run, *_no_longer_waiting(case)), (note,))
+    return Written((run, *_no_longer_waiting(case, now)), (note,))
 
 
 def _ended(begin: Begin, now: datetime) -> tuple[RolloutRecord, ...]:
@@ -175,11 +176,18 @@ def _approved(run: RunRecord) -> RunRecord:
             return run
 
 
-def _no_longer_waiting(case: Case) -> tuple[EndpointRecord, ...]:
-    """The endpoint without the version in its queue; nothing when it is not there."""
-    if case.endpoint.waiting != case.number:
+def _no_longer_waiting(case: Case, now: datetime) -> tuple[EndpointRecord, ...]:
+    """The endpoint without the version in its line; nothing when it is not there.
+
+    The next in line may begin, if nobody holds the endpoint.
+    """
+    if case.number not in case.endpoint.line:
         return ()
-    return (case.endpoint.changed(waiting=None, due_at=None),)
+    after = case.endpoint.let_go(case.number).changed(due_at=None)
+    if after.waiting is None or case.holder is not None:
+        return (after,)
+    approved = VersionApproved(model=after.model, version=after.waiting)
+    return (after.changed(due_at=now + RETRY_AFTER).saying(approved),)
 
 
 def _named(champion: Champion | None) -> str:

@@ -590,6 +590,20 @@ def test_a_person_who_rejects_a_version_in_line_takes_it_out() -> None:
     assert (stage.champion, stage.serving) == (2, {2: 100})
 
 
+def test_when_the_newest_in_line_comes_to_nothing_the_next_newest_has_its_turn() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.accuracy |= {"wednesday": 0.98, "thursday": 0.99}
+    for drop in ("wednesday", "thursday"):
+        stage.drop(drop)
+        stage.settle()
+    assert stage.endpoint.line == (4, 3)
+    stage.registry.decide(MODEL, 4, approval=Approval.REJECTED, reason="it forgets sevens")
+
+    stage.rest()
+
+    assert stage.champion == 3
+
+
 def test_a_rejection_of_the_only_version_there_is_changes_nothing() -> None:
     stage = Stage()
     stage.drop("monday")

@@ -27,6 +27,7 @@ from functions.ledger import (
     RunState,
 )
 from functions.places import Places
+from functions.registry import Approval
 from functions.roll_back.handler import RollBack
 from functions.roll_back.verified import NotVerifiedError, Verified
 from functions.routes import ROUTES
@@ -90,8 +91,6 @@ class Stage:
         """Whether Lambda comes again after an error."""
         self.timers = True
         """Whether one-shot schedules fire."""
-        self.accuracy: dict[str, float] = {}
-        """What a candidate scores, by its drop."""
         self.dead: list[tuple[str, Envelope]] = []
         """What Lambda gave up on."""
         self.disorder: Random | None = None
@@ -102,6 +101,8 @@ class Stage:
 
     def _cast(self, deployed: Deployed) -> None:
         """Everybody the functions speak to."""
+        self.accuracy: dict[str, float] = {}
+        """What a candidate scores, by its drop."""
         self.calls = Calls()
         self.bus = FakeBus(self.calls)
         self.ledger = FakeLedger(self.calls)
@@ -335,7 +336,15 @@ class Stage:
 
     def open(self) -> list[Record]:
         """Records the sweep would still look at; what waits for a person is at rest."""
-        return [r for r in self.ledger.records() if (r.due_at or r.outbox) and not _waits(r)]
+        open_ = (r for r in self.ledger.records() if r.due_at or r.outbox)
+        return [r for r in open_ if not self.waits_for_a_person(r)]
+
+    def waits_for_a_person(self, record: Record) -> bool:
+        """Whether only a person's word, which has not been given, can move it on."""
+        if not isinstance(record, RunRecord) or record.state is not RunState.HELD or record.outbox:
+            return False
+        version = self.registry.versions.get((MODEL, record.version or 0))
+        return version is not None and version.approval is Approval.PENDING
 
     def run_of(self, drop: str) -> RunRecord:
         """The run a drop made."""
@@ -412,10 +421,6 @@ def replace_digest(report: dict[str, Any], candidate: str) -> dict[str, Any]:
 
 def _run_in(uri: str) -> str:
     return uri.split("/runs/")[1].split("/")[1]
-
-
-def _waits(record: Record) -> bool:
-    return isinstance(record, RunRecord) and record.state is RunState.HELD and not record.outbox
 
 
 def asks_back(stage: Stage, version: int) -> RollbackRequested:

@@ -38,7 +38,7 @@ class Fault(StrEnum):
     PERSON_TRAINS = "a person asks for a run once more"
     DROP_AGAIN = "the same data is dropped again"
     DROP_BROKEN = "a drop cannot be read"
-    DROP_HALF = "a drop's marker comes before its data"
+    DROP_HALF = "a drop comes in pieces"
 
 
 _AT_CALLS = {

@@ -11,7 +11,7 @@ from typing import Any
 from events.base import SOURCE, Event
 from events.foreign import Foreign
 from functions.endpoint import NO_TRAFFIC, Traffic
-from functions.ledger import Record, RunRecord, RunState
+from functions.ledger import Record
 from functions.registry import Version
 from tests.fakes.bus import Envelope, FakeBus, envelope
 from tests.fakes.calls import Calls
@@ -97,9 +97,7 @@ class WatchedLedger(FakeLedger):
     watch: Callable[[Record | None, Record], None]
 
     def due(self, record: Record) -> datetime | None:
-        """When the sweep would look at it; None for what only waits for a person's word."""
-        if isinstance(record, RunRecord) and record.state is RunState.HELD and not record.outbox:
-            return None
+        """When the sweep would look at it."""
         return self._due(record)
 
     def _keep(self, record: Record) -> None:
@@ -144,11 +142,16 @@ class LivingTraffic(FakeTraffic):
     endpoints: FakeEndpoints
     bad: set[int] = field(default_factory=set)
     silent: Callable[[], bool] = lambda: False
+    seen: dict[int, int] = field(default_factory=dict)
+    """Requests of each version, as they were read last."""
 
     def read(self, model: str, *, variant: str, since: datetime, until: datetime) -> Traffic:
         with self.calls.one("traffic.read"):
+            endpoint = self.endpoints.endpoints.get(model)
+            version = endpoint.now.versions.get(variant) if endpoint and endpoint.now else None
+            told = FAILING if version in self.bad else PLENTY
             if self.silent():
-                return NO_TRAFFIC
-            now = self.endpoints.endpoints[model].now if model in self.endpoints.endpoints else None
-            version = now.versions.get(variant) if now else None
-            return FAILING if version in self.bad else PLENTY
+                told = NO_TRAFFIC
+            if version is not None:
+                self.seen[version] = told.requests
+            return told

@@ -1,12 +1,15 @@
 """What must hold in every world: the S and L invariants of the reliability goals, as code."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cli.verify import verified
+from events.words import Reason
 from functions.evidence import Entry
 from functions.ledger import (
     DropRecord,
+    DropState,
     EndpointRecord,
     Record,
     RolloutRecord,
@@ -14,16 +17,21 @@ from functions.ledger import (
     RunRecord,
     RunState,
 )
-from functions.registry import Approval
+from functions.registry import Approval, Version
+from functions.step_rollout.decide import bake
 from tests.builders import MODEL, NAMES, NOON
+from tests.fakes.endpoints import FakeEndpoints
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.registry import FakeRegistry
+from tests.simulation.fakes import LivingTraffic
 
 REJECTION_IS_SEEN_WITHIN = timedelta(hours=3)
 """A bake and a few sweeps: so long a lost rejection may stay unseen under traffic."""
 A_TURN = timedelta(minutes=1)
 """As long as a function may take: what happens meanwhile it need not have seen."""
+WHOLE_SECONDS = timedelta(seconds=1)
+"""One-shot schedules know no less: they fire up to a second early."""
 _ACTIVE = frozenset({RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.ROLLING_BACK})
 _JUDGED = frozenset(
     {RunState.APPROVED, RunState.TRAINING, RunState.EVALUATING, RunState.HELD, RunState.REJECTED}
@@ -44,13 +52,31 @@ def hold(condition: object, number: str, said: str) -> None:
         raise ViolationError(number, said)
 
 
+@dataclass(frozen=True)
+class Sights:
+    """What the invariants look at beside the ledger: the world as no function sees it."""
+
+    ledger: FakeLedger
+    jobs: FakeJobs
+    registry: FakeRegistry
+    endpoints: FakeEndpoints
+    traffic: LivingTraffic
+    accuracy: Mapping[str, float]
+    """What a candidate scores, by its drop."""
+    whole: Mapping[str, int]
+    """How many files each drop has, once all of them and its marker are there."""
+    touched: Set[int]
+    """Versions on which a person has said a word."""
+
+
 class Invariants:
     """Looks at everything that is written and asked for, while it happens."""
 
-    def __init__(self, ledger: FakeLedger, jobs: FakeJobs, registry: FakeRegistry) -> None:
-        self._ledger = ledger
-        self._jobs = jobs
-        self._registry = registry
+    def __init__(self, sights: Sights) -> None:
+        self._sights = sights
+        self._ledger = sights.ledger
+        self._jobs = sights.jobs
+        self._registry = sights.registry
         self.now = NOON
         self.rejected: dict[int, datetime] = {}
         """When a person or the gate rejected a version, by version."""
@@ -64,10 +90,17 @@ class Invariants:
         if before is not None:
             after.follows(before)
             hold(after.revision >= before.revision, "S8", f"{after.kind} {after.key} went back")
-        if isinstance(after, EndpointRecord):
-            self._one_rollout(after)
-        if isinstance(after, RolloutRecord) and after.state is RolloutState.WATCHING:
-            self._on_evidence(before, after)
+        match after:
+            case EndpointRecord():
+                self._one_rollout(after)
+            case DropRecord(state=DropState.ACCEPTED):
+                self._whole(after)
+            case RunRecord():
+                self._run_written(before, after)
+            case RolloutRecord():
+                self._rollout_written(before, after)
+            case _:
+                pass
 
     def _one_rollout(self, endpoint: EndpointRecord) -> None:
         active = [
@@ -77,23 +110,72 @@ class Invariants:
         ]
         hold(len(active) <= 1, "S6", f"rollouts at the same time: {active}")
 
-    def _on_evidence(self, before: Record | None, after: RolloutRecord) -> None:
-        assert isinstance(before, RolloutRecord)
-        if before.state is RolloutState.WATCHING or after.champion is None:
-            return
-        since = self.rejected.get(after.version)
-        unseen = since is not None and self.now - since > A_TURN
-        hold(not unseen, "S3", f"{after.rollout} was promoted, and rejected at {since}")
+    def _whole(self, drop: DropRecord) -> None:
+        files = self._sights.whole.get(drop.drop)
+        hold(files == drop.rows, "S9", f"{drop.key}: {drop.rows} of {files} files were accepted")
+
+    def _run_written(self, before: Record | None, after: RunRecord) -> None:
+        if after.state is RunState.FAILED:
+            ours = after.reason in {Reason.JOB_FAILED, Reason.JOB_STOPPED}
+            hold(ours, "L1", f"run {after.run} failed of {after.reason}, not of its job")
+        judged = isinstance(before, RunRecord) and before.state is RunState.EVALUATING
+        if judged and after.state is RunState.APPROVED:
+            score, beside = self._score(after.run), self._score_of_version(after.against)
+            hold(score >= beside, "S4", f"{after.run} with {score} approved beside {beside}")
+
+    def _score(self, run: str) -> float:
+        record = self._ledger.rows[(RunRecord.kind, run)]
+        assert isinstance(record, RunRecord)
+        return self._sights.accuracy[record.drop or ""]
+
+    def _score_of_version(self, version: int | None) -> float:
+        if version is None:
+            return 0.0
+        return self._score(self._registry.versions[(MODEL, version)].run)
+
+    def _rollout_written(self, before: Record | None, after: RolloutRecord) -> None:
+        if not isinstance(before, RolloutRecord):
+            self._begins(after)
+        elif after.state is RolloutState.SHIFTING and after.step > before.step >= 0:
+            baked = self.now - before.step_since >= bake(after) - WHOLE_SECONDS
+            hold(baked, "S7", f"{after.rollout} left step {before.step} before its bake was over")
+        elif after.state is RolloutState.WATCHING and before.state is not RolloutState.WATCHING:
+            self._promoted(after)
+
+    def _begins(self, rollout: RolloutRecord) -> None:
+        """By the gate's word alone only beside the champion that it judged against."""
+        run = self._ledger.rows[(RunRecord.kind, rollout.run)]
+        assert isinstance(run, RunRecord)
+        champion = rollout.champion.version if rollout.champion else None
+        human = run.overruled or run.definition.gates.approval == "human"
+        by_person = human or rollout.version in self._sights.touched
         hold(
-            before.weight == 100 or before.step + 1 == len(after.definition.rollout.steps),
-            "S7",
-            f"{after.rollout} was promoted at {before.weight} %",
+            by_person or run.against == champion,
+            "S4",
+            f"{rollout.rollout} was judged beside {run.against}, and challenges {champion}",
         )
+
+    def _promoted(self, rollout: RolloutRecord) -> None:
+        version, sights = rollout.version, self._sights
+        endpoint = sights.endpoints.endpoints.get(rollout.model)
+        now = endpoint.now if endpoint else None
+        there = now is not None and now.config == rollout.config
+        hold(there, "L3", f"{rollout.rollout} was promoted, and its fleet is not there")
+        if rollout.champion is None:
+            return
+        since = self.rejected.get(version)
+        unseen = since is not None and self.now - since > A_TURN
+        hold(not unseen, "S3", f"{rollout.rollout} was promoted, and rejected at {since}")
+        least = rollout.definition.rollout.promote_requests
+        seen = sights.traffic.seen.get(version, 0)
+        hold(seen >= least, "S7", f"{rollout.rollout} was promoted on {seen} requests")
+        hold(version not in sights.traffic.bad, "S7", f"{rollout.rollout} fails, and was promoted")
+        shares = sights.endpoints.shares(rollout.model)
+        hold(shares.get(version) == 100, "S7", f"{rollout.rollout} was promoted at {shares}")
 
     def asked(self, model: str, before: Mapping[int, int], weights: Mapping[int, int]) -> None:
         """A fleet that somebody wants on an endpoint, and the one that is there, by version."""
-        total = sum(weights.values())
-        hold(total in (100, 0) or min(weights.values()) >= 0, "S5", f"weights {weights}")
+        hold(sum(weights.values()) == 100, "S5", f"weights {weights}")
         endpoint = self._ledger.rows.get((EndpointRecord.kind, model))
         assert isinstance(endpoint, EndpointRecord)
         if endpoint.champion is not None:
@@ -146,8 +228,10 @@ class Invariants:
         pairs = {(v.run, v.artifact) for v in versions}
         hold(len(pairs) == len(versions), "S2", "two versions of one training job")
         self._drops_ended(runs)
+        self._newest_had_its_turn(champion)
         for rollout in self._ledger.all(RolloutRecord):
             hold(rollout.ended, "L3", f"{rollout.rollout} is {rollout.state}")
+            self._marked(rollout)
             (run,) = (r for r in runs if r.run == rollout.run)
             hold(run.state in _JUDGED, "S4", f"{rollout.rollout} of a run that is {run.state}")
         if champion is not None and serving:
@@ -159,11 +243,36 @@ class Invariants:
     def _drops_ended(self, runs: tuple[RunRecord, ...]) -> None:
         for drop in self._ledger.all(DropRecord):
             hold(drop.settled, "L1", f"drop {drop.key} is {drop.state}")
+            made = drop.dataset is None or any(run.dataset == drop.dataset for run in runs)
+            hold(made, "L1", f"drop {drop.key} was accepted, and nothing came of it")
         for run in runs:
             ended = run.state not in {RunState.STARTING, RunState.TRAINING, RunState.EVALUATING}
             hold(ended, "L1", f"run {run.run} is {run.state}")
         names = {NAMES.training_job(MODEL, r.run, a + 1) for r in runs for a in range(r.attempt)}
         hold(set(self._jobs.trainings) <= names, "S1", "a training job of no run")
+
+    def _marked(self, rollout: RolloutRecord) -> None:
+        """Who was taken back says so in the registry, unless a person has spoken."""
+        version = self._registry.versions[(rollout.model, rollout.version)]
+        silent = rollout.state is RolloutState.ABORTED and version.approval is Approval.APPROVED
+        spoken = rollout.version in self._sights.touched
+        hold(spoken or not silent, "S3", f"{rollout.rollout} was taken back, and is approved")
+
+    def _newest_had_its_turn(self, champion: int | None) -> None:
+        """The newest version that was approved by the gate, or waited for a person, had its turn.
+
+        A person who approves what the gate refused is told by the registry's event alone.
+        """
+        newest = max(
+            (v.version for v in self._registry.versions.values() if self._ready(v)), default=0
+        )
+        tried = max((r.version for r in self._ledger.all(RolloutRecord)), default=0)
+        hold(newest <= max(champion or 0, tried), "S6", f"v{newest} is approved, never rolled out")
+
+    def _ready(self, version: Version) -> bool:
+        (run,) = (r for r in self._ledger.all(RunRecord) if r.run == version.run)
+        overruled = version.version in self._sights.touched and run.state is RunState.REJECTED
+        return version.approval is Approval.APPROVED and not overruled
 
     def _chained(self) -> None:
         found = verified(self._ledger.logs())

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from tests.builders import NOON
 from tests.simulation.chaos import Fault
@@ -36,6 +37,9 @@ def play(seed: int, *, tell: Callable[[str], None] | None = None) -> Played:
         digest = world.run()
     except ViolationError as error:
         said = str(error)
+    except Exception as error:  # noqa: BLE001  # a function that breaks is as bad
+        said = f"BUG: {type(error).__name__}: {error}"
+    if said:
         world.note(f"VIOLATION {said}")
     days = (world.now - NOON).total_seconds() / 86_400
     return Played(seed, digest, days, world.turns, world.chaos.struck, said)
@@ -65,22 +69,28 @@ def _plan(world: World) -> None:
 
 
 def _drop(world: World, name: str, before: list[str], after: timedelta) -> None:
+    """Two files and a marker: at once, in pieces, or with the marker before the data."""
     chaos = world.chaos
-    files = {"part-0.parquet": name.encode()}
+    files = {"part-0.parquet": name.encode(), "part +1%2B.parquet": name.encode()}
     if before and chaos.happens(Fault.DROP_AGAIN):
-        files = {"part-0.parquet": world.random.choice(before).encode()}
+        world.accuracy[name] = world.accuracy[again := world.random.choice(before)]
+        files = dict.fromkeys(files, again.encode())
     if chaos.happens(Fault.DROP_BROKEN):
-        files = {"part-0.parquet": b"bad"}
-    marker = {"_SUCCESS": b""}
+        files = dict.fromkeys(files, b"bad")
+    pieces: list[dict[str, bytes]] = [files | {"_SUCCESS": b""}]
     if chaos.happens(Fault.DROP_HALF):
-        world.at(after, f"half of {name}", lambda: world.upload(name, marker))
-        world.at(
-            after + timedelta(seconds=world.random.randint(1, 900)),
-            f"the rest of {name}",
-            lambda: world.upload(name, files),
-        )
-    else:
-        world.at(after, f"{name} arrives", lambda: world.upload(name, files | marker))
+        pieces = [*({name: body} for name, body in files.items()), {"_SUCCESS": b""}]
+    for piece in pieces:
+        files_then = len(files) if piece is pieces[-1] else None
+        arrives = partial(_arrives, world, name, piece, files_then)
+        world.at(after, f"{name}: {', '.join(piece)}", arrives)
+        after += timedelta(seconds=world.random.randint(1, 400))
+
+
+def _arrives(world: World, drop: str, piece: dict[str, bytes], files: int | None) -> None:
+    if files is not None:
+        world.whole[drop] = files
+    world.upload(drop, piece)
 
 
 def _no_capacity(world: World, after: timedelta) -> None:

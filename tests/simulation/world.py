@@ -32,7 +32,7 @@ from tests.simulation.fakes import (
     WatchedLedger,
     WatchedRegistry,
 )
-from tests.simulation.invariants import Invariants, ViolationError, hold
+from tests.simulation.invariants import Invariants, Sights, ViolationError, hold
 
 DURABLE = (ObjectCreated, AlarmChanged)
 """Events of AWS's that are delivered at least once; SageMaker's are best effort."""
@@ -71,6 +71,8 @@ class World(Stage):
         self._moving: set[str] = set()
         self._depth = 0
         self.quiet_until = NOON
+        self.whole: dict[str, int] = {}
+        self.touched: set[int] = set()
         super().__init__()
 
     def _cast(self, _: Deployed) -> None:
@@ -89,7 +91,19 @@ class World(Stage):
         self.traffic = LivingTraffic(
             self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
         )
-        self.invariants = Invariants(self.ledger, self.jobs, self.registry)
+        self.accuracy: dict[str, float] = {}
+        self.invariants = Invariants(
+            Sights(
+                self.ledger,
+                self.jobs,
+                self.registry,
+                self.endpoints,
+                self.traffic,
+                self.accuracy,
+                self.whole,
+                self.touched,
+            )
+        )
         self.ledger.watch = self.invariants.written
         self.endpoints.watch = self.invariants.asked
         self.registry.watch = self._version_told
@@ -294,6 +308,7 @@ class World(Stage):
     def decides(self, version: int, word: Approval) -> None:
         """A person gives a word on a version."""
         self.note(f"a person says v{version} is {word}")
+        self.touched.add(version)
         with self.by_hand():
             self.registry.decide(MODEL, version, approval=word, reason="a person says so")
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from events.catalog import DropOverdue, RolloutCompleted, VersionApproved
 from functions.ledger import (
+    LONGEST_LINE,
     RECORDS,
     DropState,
     LedgerError,
@@ -167,3 +168,16 @@ def test_a_rollout_is_over_when_completed_or_aborted() -> None:
 
 def test_a_drop_is_settled_when_it_is_not_receiving() -> None:
     assert {s for s in DropState if not a_drop(state=s).settled} == {DropState.RECEIVING}
+
+
+def test_a_line_is_newest_first_each_once_and_not_endless() -> None:
+    endpoint = an_endpoint()
+    for version in (3, 5, 4, 5, *range(6, 20)):
+        endpoint = endpoint.lined_up(version)
+
+    assert endpoint.line == tuple(range(19, 19 - LONGEST_LINE, -1))
+    assert endpoint.let_go(19).let_go(7).line == tuple(range(18, 19 - LONGEST_LINE, -1))
+
+
+def test_the_last_of_a_line_leaves_an_empty_one() -> None:
+    assert an_endpoint().lined_up(3).let_go(3) == an_endpoint()

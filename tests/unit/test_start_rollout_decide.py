@@ -231,7 +231,8 @@ def test_a_watch_over_a_first_version_makes_way() -> None:
 def test_an_older_version_lets_a_newer_one_that_waits_go_first() -> None:
     case = replace(CASE, endpoint=an_endpoint(champion=a_champion(1), waiting=3))
 
-    assert decide(case, now=NOON) == Ignore("version 3 is newer and waits")
+    assert case.run is not None
+    assert decide(case, now=NOON) == Queue(2, behind="version 3, which is newer", run=case.run)
 
 
 def test_a_version_judged_beside_a_former_champion_is_judged_again() -> None:

@@ -96,12 +96,12 @@ def test_what_is_not_in_the_rollouts_hands_is_left_alone(
     assert left_by(Ignore("judged again"), a_case(run, waiting=3), NOON) == Written(())
 
 
-def test_of_two_that_wait_the_newest_is_kept() -> None:
+def test_of_two_that_wait_the_newest_goes_first() -> None:
     case = a_case(APPROVED, approval=Approval.APPROVED, waiting=3)
 
     endpoint, run = left_by(Queue(2, behind="v1", run=APPROVED), case, NOON).changes
 
-    assert endpoint == case.endpoint.changed(waiting=3, due_at=None)
+    assert endpoint == case.endpoint.changed(waiting=3, behind=(2,), due_at=NOON)
     assert run.due_at is None
 
 
