@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from docs.definition_page import definition_page
+from docs.embedded_page import embedded_page
 from docs.event_page import event_page
 from docs.reason_page import reason_page
 from docs.route_page import route_page
@@ -14,6 +15,7 @@ HERE = Path(__file__).parent
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
+        "embedded-aws.md": embedded_page,
         "events.md": event_page,
         "model-toml.md": definition_page,
         "reasons.md": reason_page,

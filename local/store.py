@@ -4,7 +4,7 @@ import base64
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,6 +105,34 @@ class Shelf:
             "SELECT key, value FROM kept WHERE shelf = ? ORDER BY key", self.name
         )
         return {key: decoded(value) for key, value in found}
+
+
+class Kept(MutableMapping[str, Any]):
+    """A dictionary that is kept: what is set is on the shelf before the next line runs.
+
+    A value that is changed in place is not seen: set it again.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._values = shelf.all()
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._shelf.put(key, value)
+        self._values[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._values[key]
+        self._shelf.drop(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def encoded(value: Any) -> str:

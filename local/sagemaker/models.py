@@ -7,6 +7,7 @@ from typing import Any
 from local.sagemaker.listing import Listing
 from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
 from local.sagemaker.registry import Registry
+from local.store import Kept
 
 _UNEMULATED = (
     "DataCaptureConfig",
@@ -28,8 +29,8 @@ class _Named:
 
     kind: str
     key: str
+    things: Kept
     lock: RLock = field(default_factory=RLock)
-    things: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, thing: dict[str, Any], arn: str) -> None:
         with self.lock:
@@ -60,8 +61,10 @@ class Models:
     def __init__(self, parts: Parts, registry: Registry) -> None:
         self._parts = parts
         self._registry = registry
-        self._models = _Named("model", "ModelName")
-        self._configs = _Named("endpoint configuration", "EndpointConfigName")
+        store = parts.account.store
+        models, configs = Kept(store.shelf("models")), Kept(store.shelf("endpoint configurations"))
+        self._models = _Named("model", "ModelName", models)
+        self._configs = _Named("endpoint configuration", "EndpointConfigName", configs)
         self.operations: Operations = {
             "CreateModel": self._create_model,
             "DescribeModel": lambda r: self._models.find(r["ModelName"]),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,11 +42,15 @@ class Parts:
     logs: WritesLogs
     images: Images
     state: Path
-    tags: Tags = field(default_factory=Tags)
     pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(64, thread_name_prefix="sagemaker")
     )
     pause: Callable[[float], None] = time.sleep
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Of everything, by ARN."""
+        return Tags(self.account.store)
 
     def now(self) -> datetime:
         return self.clock.now()

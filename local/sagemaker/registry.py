@@ -6,6 +6,7 @@ from threading import RLock
 from local.errors import AwsError
 from local.sagemaker.listing import Listing
 from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse, with_times
+from local.store import Kept
 
 _EVENT = "SageMaker Model Package State Change"
 _CHANGEABLE = (
@@ -41,6 +42,17 @@ _PACKAGES = Listing(
     ),
     also=frozenset({"ModelApprovalStatus", "ModelPackageGroupName", "ModelPackageType"}),
 )
+_SUMMARY = (
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "InferenceSpecification",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+)
+"""What a batch tells of each version."""
 
 
 class Registry:
@@ -49,10 +61,13 @@ class Registry:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lock = RLock()
-        self._groups: dict[str, Request] = {}
-        self._packages: dict[str, Request] = {}
-        self._tokens: dict[str, str] = {}
-        self._policies: dict[str, str] = {}
+        shelf = parts.account.store.shelf
+        self._groups = Kept(shelf("model package groups"))
+        self._packages = Kept(shelf("model packages"))
+        self._tokens = Kept(shelf("model package tokens"))
+        self._policies = Kept(shelf("model package group policies"))
+        self._numbers = Kept(shelf("model package numbers"))
+        """The last version of each group: a number is never given twice."""
         self.operations: Operations = {
             "CreateModelPackageGroup": self._create_group,
             "DescribeModelPackageGroup": lambda r: self._group(r["ModelPackageGroupName"]),
@@ -63,6 +78,7 @@ class Registry:
             "DeleteModelPackageGroupPolicy": self._delete_policy,
             "CreateModelPackage": self._create,
             "DescribeModelPackage": lambda r: dict(self._find(r["ModelPackageName"])),
+            "BatchDescribeModelPackage": self._batch_describe,
             "ListModelPackages": self._list,
             "UpdateModelPackage": self._update,
             "DeleteModelPackage": self._delete,
@@ -111,6 +127,7 @@ class Registry:
             if any(p["ModelPackageGroupName"] == name for p in self._packages.values()):
                 raise AwsError("ConflictException", f"Model Package Group {name} is not empty.")
             del self._groups[name]
+            self._numbers.pop(name, None)
             self._policies.pop(name, None)
         return {}
 
@@ -143,23 +160,17 @@ class Registry:
         with self._lock:
             if token is not None and token in self._tokens:
                 return {"ModelPackageArn": self._tokens[token]}
-            package = self._made(group, request)
-            self._packages[package["ModelPackageArn"]] = package
-            if token is not None:
-                self._tokens[token] = package["ModelPackageArn"]
+            with self._parts.account.store.together():
+                package = self._made(group, request)
+                self._packages[package["ModelPackageArn"]] = package
+                if token is not None:
+                    self._tokens[token] = package["ModelPackageArn"]
         self._parts.tags.put(package["ModelPackageArn"], request.get("Tags", []))
         self._tell(package)
         return {"ModelPackageArn": package["ModelPackageArn"]}
 
     def _made(self, group: str, request: Request) -> Request:
-        version = 1 + max(
-            (
-                p["ModelPackageVersion"]
-                for p in self._packages.values()
-                if p["ModelPackageGroupName"] == group
-            ),
-            default=0,
-        )
+        version = self._numbers[group] = 1 + self._numbers.get(group, 0)
         now = self._parts.now()
         return {
             "ModelApprovalStatus": "PendingManualApproval",
@@ -178,10 +189,24 @@ class Registry:
 
     def _find(self, name: str) -> Request:
         with self._lock:
-            package = self._packages.get(name)
+            package: Request | None = self._packages.get(name)
         if package is None:
             raise invalid(f"ModelPackage {name} does not exist.")
         return package
+
+    def _batch_describe(self, request: Request) -> Request:
+        """Up to a hundred versions; those that are not there have an error each."""
+        found: dict[str, Request] = {}
+        errors: dict[str, Request] = {}
+        for arn in request["ModelPackageArnList"]:
+            package = self._packages.get(arn)
+            if package is None:
+                missing = f"ModelPackage {arn} does not exist."
+                errors[arn] = {"ErrorCode": "ValidationException", "ErrorResponse": missing}
+            else:
+                found[arn] = {key: package[key] for key in _SUMMARY if key in package}
+        answer: Request = {"ModelPackageSummaries": found}
+        return answer | ({"BatchDescribeModelPackageErrorMap": errors} if errors else {})
 
     def _list(self, request: Request) -> Request:
         if "ModelPackageGroupName" not in request or request.get("ModelPackageType") == (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from local.clock import Clock
 from local.cloud import Account
-from local.errors import AwsError
+from local.errors import not_there
 from local.images import Images
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.models import Models
@@ -40,7 +40,7 @@ class SageMaker:
         self._runtime = Runtime(parts, self._endpoints)
         self._tags = parts.tags
         owners = (self._training, self._processing, registry, models, self._endpoints)
-        self._operations: Operations = {
+        self.operations: Operations = {
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
             "DeleteTags": self._delete_tags,
@@ -49,10 +49,10 @@ class SageMaker:
 
     def handle(self, action: str, request: Request) -> Request:
         """Answer one API call; raises AwsError."""
-        if action not in self._operations:
-            raise AwsError("UnknownOperationException", f"sagemaker:{action} is not emulated", 501)
+        if action not in self.operations:
+            raise not_there("sagemaker", action)
         validated(action, request)
-        return self._operations[action](request)
+        return self.operations[action](request)
 
     def invoke_endpoint(self, name: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
         """One request of a user; `headers` by lower-cased names. Raises AwsError."""

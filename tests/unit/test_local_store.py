@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.store import StateError, Store
+from local.store import Kept, StateError, Store
 
 NOW = datetime(2026, 11, 25, 8, 30, 1, 250_000, tzinfo=UTC)
 
@@ -65,3 +65,13 @@ def test_a_file_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> 
 def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be used"):
         Store(tmp_path / "missing" / "state.db")
+
+
+def test_a_kept_dictionary_is_what_it_was_for_the_next_one_who_opens_it() -> None:
+    shelf = Store().shelf("things")
+    first = Kept(shelf)
+    first["a"], first["b"] = {"n": 1}, {"n": 2}
+    first.pop("b")
+    first.pop("missing", None)
+
+    assert dict(Kept(shelf)) == dict(first) == {"a": {"n": 1}}
