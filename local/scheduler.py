@@ -12,8 +12,8 @@ from uuid import uuid4
 from local import expressions
 from local.clock import Clock
 from local.cloud import Account
-from local.delivery import FINAL, InvokesFunctions
 from local.errors import AwsError
+from local.recipients import InvokesFunctions, is_final
 from local.seams import SendsMessages
 from local.timers import Timers
 
@@ -207,7 +207,7 @@ class Scheduler:
             self._deliver(schedule, due)
         except Exception as error:  # noqa: BLE001  # a fault of ours is retried like AWS's 5xx
             refusal = _refusal(error)
-            if refusal.code not in FINAL and tries < schedule.retries:
+            if not is_final(refusal) and tries < schedule.retries:
                 self._timers.after(
                     self._clock.scaled(_RETRY_AFTER),
                     lambda: self._try_again(schedule, due, tries=tries + 1),
