@@ -94,7 +94,7 @@ def check_arn(arn: str, *, also: frozenset[str] = frozenset()) -> None:
         message = f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
         raise AwsError("ValidationException", message)
     if service_of(arn) not in SERVICES | also:
-        raise not_there("events", f"targets of {service_of(arn)}")
+        raise not_there("events", f"a target of {service_of(arn)}")
 
 
 def is_final(error: AwsError) -> bool:
