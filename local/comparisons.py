@@ -96,12 +96,12 @@ def _bound(members: list[Any]) -> tuple[str, float]:
         raise invalid(f"Invalid member in numeric match: {operator}")
     if operator not in _COMPARE:
         raise invalid(f"Unrecognized numeric range operator: {operator}")
-    number = members[1] if len(members) > 1 else None
+    number: Any = members[1] if len(members) > 1 else None
     if not _is_number(number):
         raise invalid(f"Value of {'equals' if operator == '=' else operator} must be numeric")
     if abs(number) > _LARGEST:
         raise invalid(f"Value must be between {-_LARGEST} and {_LARGEST}, inclusive")
-    return operator, number
+    return operator, float(number)
 
 
 def _upper(lower: tuple[str, float], operand: list[Any]) -> tuple[str, float]:

@@ -59,7 +59,7 @@ class Schedule:
 
     @property
     def deletes_itself(self) -> bool:
-        return self.settings["ActionAfterCompletion"] == "DELETE"
+        return str(self.settings["ActionAfterCompletion"]) == "DELETE"
 
     @property
     def window(self) -> float:
