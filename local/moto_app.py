@@ -38,6 +38,7 @@ class MotoApp:
         )
 
         _leave_bucket_policies_alone()
+        _list_modules_once()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._port = port
 
@@ -112,3 +113,11 @@ def _leave_bucket_policies_alone() -> None:
         return PermissionResult.NEUTRAL
 
     setattr(FakeBucket, "get_permission", neutral)  # noqa: B010  # moto's class, not ours
+
+
+def _list_modules_once() -> None:
+    """moto looks through its folder twice per request, under the lock that all requests share."""
+    from moto import backends
+
+    found = tuple(backends.list_of_moto_modules())
+    setattr(backends, "list_of_moto_modules", lambda: found)  # noqa: B010  # moto's, not ours

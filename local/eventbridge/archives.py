@@ -63,8 +63,7 @@ class Archives:
         }
 
     def taking(self, bus: str, event: Event) -> list[Archive]:
-        with self._lock:
-            return [each for each in self._archives.values() if each.takes(bus, event)]
+        return [each for each in list(self._archives.values()) if each.takes(bus, event)]
 
     def add(self, archives: list[Archive], event: Event) -> None:
         for archive in archives:

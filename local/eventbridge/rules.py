@@ -76,8 +76,7 @@ class Rules:
         return bool(self._of_bus(bus))
 
     def _of_bus(self, bus: str) -> list[Rule]:
-        with self._lock:
-            return [rule for (home, _), rule in self._rules.items() if home == bus]
+        return [rule for rule in list(self._rules.values()) if rule.bus == bus]
 
     def _put_rule(self, request: Request) -> Request:
         bus, name = bus_name(request.get("EventBusName")), str(request["Name"])
