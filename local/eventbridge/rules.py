@@ -82,14 +82,14 @@ class Rules:
         bus, name = bus_name(request.get("EventBusName")), str(request["Name"])
         self._buses.find(bus)
         arn = self._account.arn("events", f"rule/{name if bus == 'default' else f'{bus}/{name}'}")
-        with self._lock:
+        with self._account.store.together():
             before = self._rules.get((bus, name))
             rule = rule_from(request, arn=arn, bus=bus, before=before)
-            self._keep(rule)
-            self._rules[bus, name] = rule
             if before is None:
                 self._tags.put(arn, request.get("Tags") or [])
-        self._arm(rule)
+            self._keep(rule)
+            self._rules[bus, name] = rule
+            self._arm(rule)
         return {"RuleArn": arn}
 
     def _keep(self, rule: Rule) -> None:

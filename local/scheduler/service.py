@@ -97,24 +97,23 @@ class Scheduler:
 
     def _create(self, request: Request) -> Request:
         schedule = self._made_from(request, created=self._clock.now())
-        with self._lock:
+        with self._store.together():
             self._groups.check(schedule.group)
             before = self._schedules.get(schedule.key)
             if before is None:
                 self._keep(schedule)
+                self._arm(schedule, schedule.first(schedule.created))
             elif schedule.token is None or before.token != schedule.token:
                 message = f"Schedule {schedule.name} already exists."
                 raise AwsError("ConflictException", message, 409)
-        if before is None:
-            self._arm(schedule, schedule.first(schedule.created))
         return {"ScheduleArn": schedule.arn}
 
     def _update(self, request: Request) -> Request:
         before = self._find(request)
         after = self._made_from(request, created=before.created)
-        with self._lock:
+        with self._store.together():
             self._keep(replace(after, token=before.token))
-        self._arm(after, after.first(after.modified))
+            self._arm(after, after.first(after.modified))
         return {"ScheduleArn": after.arn}
 
     def _made_from(self, request: Request, *, created: datetime) -> Schedule:
