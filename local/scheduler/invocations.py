@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from local.timers import Timers
 
 Request = dict[str, Any]
 log = logging.getLogger("local.scheduler")
+_THREADS = 4
 
 
 class TakesEvents(Protocol):
@@ -55,7 +57,11 @@ class Invocation:
 
 
 class Invocations:
-    """An occurrence is kept until its target took it or it was given up."""
+    """An occurrence is kept until its target took it or it was given up.
+
+    Between `start` and `stop` a target that takes its time keeps no other waiting; before, whoever
+    keeps the time is the one who calls.
+    """
 
     def __init__(
         self,
@@ -74,6 +80,7 @@ class Invocations:
         self._jitter = jitter
         self._shelf = store.shelf("scheduler.owed")
         self._left = self._shelf.all()
+        self._pool: ThreadPoolExecutor | None = None
 
     def owe(self, schedule_arn: str, target: Mapping[str, Any], due: datetime) -> Invocation:
         invocation = Invocation(str(uuid4()), schedule_arn, target, due)
@@ -82,11 +89,23 @@ class Invocations:
 
     def start(self) -> None:
         """What was owed when the process ended is tried at once."""
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="schedule")
         left, self._left = self._left, {}
         for record in left.values():
             self._again(Invocation(**record), 0.0)
 
+    def stop(self) -> None:
+        """What is not delivered yet stays owed."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
     def attempt(self, invocation: Invocation) -> None:
+        if self._pool is None:
+            self._attempt(invocation)
+        else:
+            self._pool.submit(self._attempt, invocation)
+
+    def _attempt(self, invocation: Invocation) -> None:
         try:
             self._deliver(invocation)
         except Exception as error:  # noqa: BLE001  # a fault of ours is retried like AWS's 5xx

@@ -90,6 +90,7 @@ class Scheduler:
 
     def stop(self) -> None:
         self._timers.stop()
+        self._invocations.stop()
 
     def fire_due(self) -> int:
         """Fire whatever is due now, for callers that keep the time themselves."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -126,8 +127,8 @@ def test_an_occurrence_that_is_owed_is_tried_after_the_restart(life: Life) -> No
     again.start()
 
     eventually(lambda: life.functions.payloads)
+    eventually(lambda: not life.store.shelf("scheduler.owed").all())
     again.stop()
-    assert life.store.shelf("scheduler.owed").all() == {}
 
 
 def test_a_window_delays_by_as_much_as_is_chosen(life: Life) -> None:
@@ -231,6 +232,33 @@ def test_a_dead_letter_says_what_became_of_the_occurrence(life: Life) -> None:
         "SCHEDULE_ARN": "arn:aws:scheduler:us-east-1:123456789012:schedule/default/s",
         "TARGET_ARN": FUNCTION,
     }
+
+
+@dataclass
+class Slow(Functions):
+    """Takes its time for the first."""
+
+    free: Event = field(default_factory=Event)
+
+    def invoke_async(self, function: str, payload: bytes) -> None:
+        if not self.payloads and json.loads(payload) == "slow":
+            self.free.wait(30)
+        super().invoke_async(function, payload)
+
+
+def test_a_target_that_takes_its_time_keeps_no_other_waiting() -> None:
+    functions = Slow()
+    life = Life(functions=functions)
+    scheduler = life.scheduler()
+    scheduler.start()
+
+    scheduler.handle("CreateSchedule", a_schedule(target={"Input": '"slow"'}))
+    scheduler.handle("CreateSchedule", a_schedule(Name="other", target={"Input": '"quick"'}))
+
+    eventually(lambda: life.functions.payloads == ["quick"])
+    functions.free.set()
+    eventually(lambda: life.functions.payloads == ["quick", "slow"])
+    scheduler.stop()
 
 
 def test_a_group_takes_its_schedules_with_it(life: Life) -> None:
