@@ -38,6 +38,8 @@ class MotoApp:
         )
 
         _leave_bucket_policies_alone()
+        _list_modules_once()
+        _read_retention_at_once()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._port = port
 
@@ -112,3 +114,24 @@ def _leave_bucket_policies_alone() -> None:
         return PermissionResult.NEUTRAL
 
     setattr(FakeBucket, "get_permission", neutral)  # noqa: B010  # moto's class, not ours
+
+
+def _list_modules_once() -> None:
+    """moto looks through its folder twice per request, under the lock that all requests share."""
+    from moto import backends
+
+    found = tuple(backends.list_of_moto_modules())
+    setattr(backends, "list_of_moto_modules", lambda: found)  # noqa: B010  # moto's, not ours
+
+
+def _read_retention_at_once() -> None:
+    """moto counts a queue's messages three times for each one that it hands out."""
+    from moto.core.utils import unix_time_millis
+    from moto.sqs.models import Message, SQSBackend
+
+    def is_valid(backend: SQSBackend, queue_name: str, message: Message) -> bool:
+        queue = backend.get_queue(queue_name)
+        kept = int(queue.message_retention_period) * 1000  # type: ignore[attr-defined]  # moto sets it by name
+        return unix_time_millis() <= int(message.sent_timestamp or 0) + kept
+
+    setattr(SQSBackend, "is_message_valid_based_on_retention_period", is_valid)  # noqa: B010  # moto's

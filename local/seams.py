@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class PutsMetrics(Protocol):
@@ -24,3 +24,9 @@ class WritesLogs(Protocol):
 
 class SendsMessages(Protocol):
     def send(self, queue_arn: str, body: str, attributes: Mapping[str, str]) -> None: ...
+
+
+class Disturbs(Protocol):
+    """What becomes of an event before it is matched: seconds of delay, and the event, each time."""
+
+    def events(self, event: dict[str, Any]) -> Sequence[tuple[float, dict[str, Any]]]: ...

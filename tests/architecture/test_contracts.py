@@ -51,7 +51,7 @@ VIOLATIONS = {
         {"functions/accept_drop/check.py": "import torch\n"}, "light-lambdas"
     ),
     "the embedded AWS knows our events": Planted(
-        {"local/eventbridge.py": "import events.catalog\n"}, "local-knows-aws-not-sluice"
+        {"local/eventbridge/service.py": "import events.catalog\n"}, "local-knows-aws-not-sluice"
     ),
     "a construct leans on the embedded AWS": Planted(
         {"cdk/stack.py": "import local.cloud\n"}, "nobody-knows-local"
