@@ -183,7 +183,7 @@ class Invoker:
 
 def _timed(sandbox: Sandbox, task: Task) -> tuple[Outcome, float]:
     """Run, between the lines that tell of it; the duration in milliseconds."""
-    sandbox.say(f"START RequestId: {task.request_id} Version: {sandbox.function.version}")
+    sandbox.begin(f"START RequestId: {task.request_id} Version: {sandbox.function.version}")
     started = time.monotonic()
     outcome = sandbox.run(task)
     elapsed = (time.monotonic() - started) * 1000

@@ -85,8 +85,14 @@ class Sandbox:
         self._output.catch_up()
         self._hear(lines)
 
+    def begin(self, line: str) -> None:
+        """The first line of an invocation: the log's tail starts here."""
+        self._output.catch_up()
+        self._recent.clear()
+        self._hear([line])
+
     def recent(self) -> tuple[str, ...]:
-        """The newest lines, for whoever asked for the log's tail."""
+        """The newest lines of an invocation, for whoever asked for the log's tail."""
         return tuple(self._recent)
 
     def wait_until_idle(self, seconds: float = INIT_SECONDS) -> bool:

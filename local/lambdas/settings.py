@@ -47,6 +47,7 @@ RESERVED_KEYS = frozenset(
     }
 )
 MOST_ENVIRONMENT = 4096
+MOST_SECONDS = 900
 
 
 def checked_settings(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def checked_settings(request: Mapping[str, Any]) -> dict[str, Any]:
         )
     if not str(request["Runtime"]).startswith("python3"):
         raise unsupported("Runtime", request["Runtime"], "only python3.x runtimes run here")
+    _check_timeout(int(request.get("Timeout") or 1))
     _check_environment(request.get("Environment", {}).get("Variables") or {})
     return {name: request[name] for name in SETTINGS if name in request}
 
@@ -72,6 +74,16 @@ def unsupported(field_name: str, value: object, reason: str) -> AwsError:
     return invalid(
         f"Value {value!r} at {field_name!r} is not supported by the embedded AWS: {reason}"
     )
+
+
+def _check_timeout(seconds: int) -> None:
+    """The service model leaves this one out."""
+    if seconds > MOST_SECONDS:
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{seconds}' at 'timeout' failed to satisfy"
+            f" constraint: Member must have value less than or equal to {MOST_SECONDS}",
+        )
 
 
 def _check_environment(variables: Mapping[str, str]) -> None:
