@@ -68,7 +68,7 @@ def _text(shape: Any, value: str, where: str) -> Iterator[str]:
 
 
 def _sized(shape: Shape, value: Any, where: str, what: str) -> Iterator[str]:
-    size = value if what == "value" else len(value)
+    size = float(value) if what == "value" else len(value)
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and size < least:
         wanted = f"Member must have {what} greater than or equal to {least}"

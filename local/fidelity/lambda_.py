@@ -17,17 +17,22 @@ _INVOKE = (
     " reserved concurrency counts per version; the first attempt of an event is made at any age"
 )
 
+_QUEUES = "SQS queues only, one batch at a time; `ScalingConfig` is told back and has no effect"
+
 OPERATIONS: Mapping[str, Fidelity] = {
     "AddPermission": partial("kept and told, checked by nobody; no `EventSourceToken`"),
     "CreateAlias": EXACT,
+    "CreateEventSourceMapping": partial(_QUEUES),
     "CreateFunction": partial(_AT_ONCE),
     "DeleteAlias": EXACT,
+    "DeleteEventSourceMapping": EXACT,
     "DeleteFunction": EXACT,
     "DeleteFunctionConcurrency": EXACT,
     "DeleteFunctionEventInvokeConfig": EXACT,
     "DeleteLayerVersion": EXACT,
     "GetAccountSettings": partial("the default limits, which are not all enforced"),
     "GetAlias": EXACT,
+    "GetEventSourceMapping": EXACT,
     "GetFunction": partial("the code's location is a folder of this machine"),
     "GetFunctionConcurrency": EXACT,
     "GetFunctionConfiguration": EXACT,
@@ -37,6 +42,7 @@ OPERATIONS: Mapping[str, Fidelity] = {
     "GetPolicy": EXACT,
     "Invoke": partial(_INVOKE),
     "ListAliases": EXACT,
+    "ListEventSourceMappings": EXACT,
     "ListFunctionEventInvokeConfigs": EXACT,
     "ListFunctions": partial("`MasterRegion` is ignored"),
     "ListLayerVersions": EXACT,
@@ -51,6 +57,7 @@ OPERATIONS: Mapping[str, Fidelity] = {
     "TagResource": partial("functions only"),
     "UntagResource": partial("functions only"),
     "UpdateAlias": EXACT,
+    "UpdateEventSourceMapping": partial(_QUEUES),
     "UpdateFunctionCode": partial(_AT_ONCE),
     "UpdateFunctionConfiguration": partial(_AT_ONCE),
     "UpdateFunctionEventInvokeConfig": EXACT,

@@ -19,6 +19,7 @@ from local.lambdas.destinations import Destinations
 from local.lambdas.function import LATEST, Deployed, Function
 from local.lambdas.invoker import Invoker
 from local.lambdas.layers import Layers
+from local.lambdas.mappings import Mappings
 from local.lambdas.permissions import Permissions
 from local.lambdas.registry import Operation, Registry, Request
 from local.lambdas.runtime_api import Outcome
@@ -58,6 +59,7 @@ class Lambdas:
         self._registry = Registry(account, clock, code, self._invoker, layers)
         self._attachments = Attachments(self._registry, clock, self._invoker.resize)
         self._destinations = Destinations(account, clock, queues, self.invoke_async)
+        self._mappings = Mappings(account, clock, self._registry, self.invoke)
         self._events = account.store.shelf("lambda.events")
         self._queues: dict[str, AsyncQueue] = {}
         self._lock = RLock()
@@ -67,6 +69,7 @@ class Lambdas:
             **Permissions(self._registry).operations(),
             **self._attachments.operations(),
             **layers.operations(),
+            **self._mappings.operations(),
             "Invoke": self._invoke,
             "DeleteFunction": self._delete,
         }
@@ -77,8 +80,10 @@ class Lambdas:
         self._registry.start()
         for arn, waiting in left_over(self._events):
             self._queue(arn).take_up(waiting)
+        self._mappings.start()
 
     def stop(self) -> None:
+        self._mappings.stop()
         with self._lock:
             queues, self._queues = list(self._queues.values()), {}
         for each in queues:

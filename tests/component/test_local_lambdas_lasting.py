@@ -16,6 +16,7 @@ from local.errors import AwsError
 from local.lambdas import Lambdas
 from local.lambdas.accepted import Accepted, QueuedEvent, Waiting, left_over
 from local.lambdas.asynchronous import AsyncQueue, Finished, Policy
+from local.lambdas.poller import failures
 from local.lambdas.runtime_api import Outcome
 from local.logs import Logs
 from local.store import Store
@@ -126,6 +127,28 @@ def test_a_layer_outlasts_the_process_and_its_number_is_not_used_again(tmp_path:
     after = lambdas_over(Store(tmp_path / "state.db"), tmp_path)
 
     assert after.handle("PublishLayerVersion", request)["Version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("payload", "failed"),
+    [
+        (b"", set()),
+        (b"null", set()),
+        (b"{}", set()),
+        (b'{"batchItemFailures": null}', set()),
+        (b'{"batchItemFailures": []}', set()),
+        (b'{"batchItemFailures": [{"itemIdentifier": "b"}]}', {"b"}),
+        (b'{"batchItemFailures": [{"itemIdentifier": "x"}]}', {"a", "b"}),
+        (b'{"batchItemFailures": [{"other": "a"}]}', {"a", "b"}),
+        (b'{"batchItemFailures": [{"itemIdentifier": null}]}', {"a", "b"}),
+        (b'["a"]', {"a", "b"}),
+        (b"no json", {"a", "b"}),
+    ],
+)
+def test_an_answer_that_cannot_be_understood_fails_the_whole_batch(
+    payload: bytes, failed: set[str]
+) -> None:
+    assert failures(payload, ["a", "b"]) == failed
 
 
 def a_queue(store: Store, ran: list[QueuedEvent], outcome: Outcome, scale: float) -> AsyncQueue:
