@@ -13,7 +13,8 @@ _INVOKE = (
     "memory is watched (peak resident size of the process, looked at ten times a second and at the"
     " end), so a large allocation may overshoot before it is killed; no read-only file system, /opt"
     " or /tmp of its own (TMPDIR is); as many sandboxes as fit into a quarter of the memory, 64 at"
-    " least, later invocations wait; at most 8 asynchronous events of a function at a time;"
+    " least, later invocations wait, or are throttled while other functions take all the room;"
+    " at most 8 asynchronous events of a function at a time;"
     " reserved concurrency counts per version; the first attempt of an event is made at any age"
 )
 

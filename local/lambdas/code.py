@@ -46,6 +46,13 @@ class CodeStore:
         """The folder of the sandboxes' own temporary folders."""
         return self._root / "tmp"
 
+    def clear(self) -> None:
+        """What an earlier process left half done or behind."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+        for partial in self._root.glob("*/unpacking-*"):
+            shutil.rmtree(partial, ignore_errors=True)
+
     def fetch(self, source: Mapping[str, Any], account: Account) -> Code:
         """A package that a request brings along or that lies in S3."""
         if source.get("ZipFile"):

@@ -3,7 +3,6 @@
 import logging
 import os
 import queue
-import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -60,8 +59,7 @@ class Invoker:
         self._to_warm: queue.Queue[Pool | None] = queue.Queue()
 
     def start(self) -> None:
-        shutil.rmtree(self._code.scratch, ignore_errors=True)
-        self._code.scratch.mkdir(parents=True)
+        self._code.clear()
         for _ in range(PREWARM_THREADS):
             Thread(target=self._prewarm, name="lambda-prewarm", daemon=True).start()
 
@@ -73,7 +71,7 @@ class Invoker:
         for pool in pools:
             pool.stop()
 
-    def deploy(self, function: Function, *, limit: int | None) -> None:
+    def deploy(self, function: Function, *, limit: int | None, warm: bool = True) -> None:
         """New or changed function: its next event meets this code, warm if time allows."""
         size = self._most if limit is None else min(limit, self._most)
         with self._lock:
@@ -82,7 +80,8 @@ class Invoker:
                 pool = Pool(function, self._start_sandbox, limit=size)
                 self._pools[function.qualified_arn] = pool
         pool.replace(function)
-        self._to_warm.put(pool)
+        if warm:
+            self._to_warm.put(pool)
 
     def resize(self, function: Function, limit: int | None) -> None:
         size = self._most if limit is None else min(limit, self._most)

@@ -110,6 +110,8 @@ class Pool:
             self._changed.notify_all()
         for sandbox in sandboxes:
             sandbox.kill()
+        for sandbox in sandboxes:
+            sandbox.wait_until_gone()
 
     def _started(self) -> Sandbox:
         """A new process, whose place was counted before; the lock is free meanwhile."""

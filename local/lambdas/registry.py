@@ -20,7 +20,7 @@ Operation = Callable[[Request], Request | None]
 
 
 class RunsFunctions(Protocol):
-    def deploy(self, function: Function, *, limit: int | None) -> None: ...
+    def deploy(self, function: Function, *, limit: int | None, warm: bool = True) -> None: ...
 
     def remove(self, function: Function) -> None: ...
 
@@ -63,10 +63,12 @@ class Registry:
         }
 
     def start(self) -> None:
-        """Everything that is kept runs again."""
+        """Everything that is kept runs again; warm is what is new or has an alias."""
         for deployed in self.all():
+            aliased = {number for alias in deployed.aliases.values() for number in _used(alias)}
             for function in (deployed.latest, *deployed.versions.values()):
-                self._runner.deploy(function, limit=deployed.reserved)
+                warm = function.version in {LATEST, *aliased}
+                self._runner.deploy(function, limit=deployed.reserved, warm=warm)
 
     def all(self) -> list[Deployed]:
         with self.lock:

@@ -64,7 +64,8 @@ class Sandbox:
         )
         assert self._process.stdout is not None  # a pipe was asked for
         self._output = Output(self._process.stdout.fileno(), self._hear)
-        Thread(target=self._attend, name=f"lambda-{function.name}", daemon=True).start()
+        self._attendant = Thread(target=self._attend, name=f"lambda-{function.name}", daemon=True)
+        self._attendant.start()
 
     @property
     def pid(self) -> int:
@@ -161,6 +162,10 @@ class Sandbox:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._api.stop()
+
+    def wait_until_gone(self, seconds: float = 1.0) -> None:
+        """After `kill`: its last words are in the log and its files are gone."""
+        self._attendant.join(seconds)
 
     def _touch(self) -> None:
         self.last_used = time.monotonic()
