@@ -15,7 +15,7 @@ _INVOKE = (
     " or /tmp of its own (TMPDIR is); as many sandboxes as fit into a quarter of the memory, 64 at"
     " least, later invocations wait, or are throttled while other functions take all the room;"
     " at most 8 asynchronous events of a function at a time;"
-    " reserved concurrency counts per version; the first attempt of an event is made at any age"
+    " the first attempt of an event is made at any age"
 )
 
 _QUEUES = "SQS queues only, one batch at a time; `ScalingConfig` is told back and has no effect"

@@ -77,7 +77,8 @@ class Invoker:
         with self._lock:
             pool = self._pools.get(function.qualified_arn)
             if pool is None:
-                pool = Pool(function, self._start_sandbox, limit=size)
+                elsewhere = partial(self._elsewhere, function)
+                pool = Pool(function, self._start_sandbox, limit=size, elsewhere=elsewhere)
                 self._pools[function.qualified_arn] = pool
         pool.replace(function)
         if warm:
@@ -127,6 +128,14 @@ class Invoker:
         put("AWS/Lambda", "Invocations", dimensions, 1.0, unit="Count")
         put("AWS/Lambda", "Errors", dimensions, float(bool(outcome.error)), unit="Count")
         put("AWS/Lambda", "Duration", dimensions, elapsed, unit="Milliseconds")
+
+    def _elsewhere(self, function: Function) -> int:
+        """How many sandboxes are at work for the function's other versions."""
+        return sum(
+            pool.at_work
+            for arn, pool in list(self._pools.items())
+            if arn != function.qualified_arn and arn.startswith(f"{function.arn}:")
+        )
 
     def _pool(self, function: Function) -> Pool:
         with self._lock:

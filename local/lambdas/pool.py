@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from threading import Condition
 
 from local.errors import AwsError
@@ -14,19 +15,29 @@ PATIENCE_SECONDS = 0.25
 
 
 class Pool:
-    """At most `limit` sandboxes of one version at work; who comes later waits for a free one.
+    """At most `limit` sandboxes of a function at work; who comes later waits for a free one.
 
     A busy sandbox is often free again before a new process has done its imports, so a new one is
     started only after a short patience, and only while few others are still importing.
     """
 
-    def __init__(self, function: Function, start: StartSandbox, *, limit: int) -> None:
+    def __init__(
+        self,
+        function: Function,
+        start: StartSandbox,
+        *,
+        limit: int,
+        elsewhere: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`elsewhere` counts what is at work for other versions of the function."""
         self._function = function
         self._start = start
         self._limit = limit
+        self._elsewhere = elsewhere
         self._idle: list[Sandbox] = []
         self._busy: set[Sandbox] = set()
         self._starting = 0
+        self._warming = 0
         self._stopped = False
         self._changed = Condition()
 
@@ -35,9 +46,13 @@ class Pool:
         return self._limit
 
     @property
+    def at_work(self) -> int:
+        return len(self._busy) + self._starting
+
+    @property
     def size(self) -> int:
         """How many processes it has or is about to have."""
-        return len(self._idle) + len(self._busy) + self._starting
+        return len(self._idle) + self._warming + self.at_work
 
     def resize(self, limit: int) -> None:
         with self._changed:
@@ -86,8 +101,12 @@ class Pool:
         with self._changed:
             if self.size or self._stopped or self._limit == 0:
                 return
-            self._starting += 1
-        sandbox = self._started()
+            self._warming += 1
+        try:
+            sandbox = self._start(self._function)
+        finally:
+            with self._changed:
+                self._warming -= 1
         self.release(sandbox)
         sandbox.wait_until_idle()
 
@@ -131,13 +150,13 @@ class Pool:
         return sandbox
 
     def _full(self) -> bool:
-        return len(self._busy) + self._starting >= self._limit
+        return self.at_work + self._elsewhere() >= self._limit
 
     def _may_start(self, patience_left: float) -> bool:
         if self._full():
             return False
         importing = self._starting + sum(not each.ready for each in self._busy)
-        nobody = not self._busy and not self._starting
+        nobody = not self._busy and not self._starting and not self._warming
         return nobody or (patience_left <= 0 and importing < MOST_STARTING)
 
     def _warm(self) -> Sandbox | None:

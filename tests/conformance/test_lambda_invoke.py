@@ -237,6 +237,21 @@ def test_one_at_a_time_means_the_second_is_throttled(aws: Target) -> None:
     assert found[-1] == 429
 
 
+def test_reserved_concurrency_is_of_all_versions_together(aws: Target) -> None:
+    functions = aws.client("lambda", max_pool_connections=5)
+    with created(aws) as name:
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+        with ThreadPoolExecutor(1) as caller:
+            event = {"sleep": 1}
+            served = caller.submit(
+                eventually, lambda: invoke_status(functions, f"{name}:{version}", event) == 200
+            )
+            refused = eventually(lambda: invoke_status(functions, name, {}) == 429)
+
+    assert (served.result(), refused) == (True, True)
+
+
 def invoke_status(functions: Any, name: str, event: Any) -> int:
     try:
         answer = functions.invoke(FunctionName=name, Payload=json.dumps(event))
