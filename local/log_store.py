@@ -23,6 +23,7 @@ _SUMMARY = """
 SELECT min(timestamp), max(timestamp), max(ingested) FROM log_events
 WHERE stream = ? AND timestamp >= ?
 """
+_TOO_OLD = "DELETE FROM log_events WHERE home = ? AND timestamp < ?"
 _TOO_MANY = """
 DELETE FROM log_events WHERE number IN
   (SELECT number FROM log_events WHERE home = ? ORDER BY number LIMIT max(0, ?))
@@ -143,7 +144,7 @@ class LogStore:
         with self._store.together():
             for start in range(0, len(events), _CHUNK):
                 self._insert(group, stream, events[start : start + _CHUNK], now)
-            self._trim(group, len(events))
+            self._trim(group, len(events), now)
 
     def events(
         self,
@@ -213,13 +214,14 @@ class LogStore:
         places = ",".join(["(?, ?, ?, ?, ?, ?)"] * len(events))
         self._store.execute(f"INSERT INTO log_events VALUES {places}", *values)
 
-    def _trim(self, group: Group, added: int) -> None:
+    def _trim(self, group: Group, added: int, now: int) -> None:
         """Now and then: what is too much or too old leaves the table."""
         since = self._since_trim.get(group.number, 0) + added
         self._since_trim[group.number] = since
         if since < max(1, self._most // 20):
             return
         self._since_trim[group.number] = 0
+        self._store.execute(_TOO_OLD, group.number, group.oldest(now))
         count = "SELECT count(*) FROM log_events WHERE home = ?"
         present = self._store.execute(count, group.number)[0][0]
         self._store.execute(_TOO_MANY, group.number, present - self._most)

@@ -77,6 +77,19 @@ def test_the_oldest_events_of_a_group_go_when_there_are_too_many() -> None:
     assert kept[-1] == "m999"
 
 
+def test_events_that_are_older_than_the_retention_leave_the_table() -> None:
+    kept, day = Store(), 86_400_000
+    store = LogStore(kept, most=20)
+    group = store.add_group("g", "arn", 0)
+    group.retention = 1
+    stream = store.add_stream(group, "s", 0)
+
+    store.append(group, stream, [(1, "old")], 1)
+    store.append(group, stream, [(3 * day, "new")], 3 * day)
+
+    assert kept.execute("SELECT message FROM log_events") == [("new",)]
+
+
 def test_a_large_batch_is_appended_whole() -> None:
     store = LogStore(Store())
     group = store.add_group("g", "arn", 0)
