@@ -341,10 +341,8 @@ def test_filtered_events_may_be_of_some_streams_only(aws: Target, group: str) ->
     assert (texts(by_name), texts(by_prefix)) == (["2"], ["1"])
 
 
+@pytest.mark.embedded
 def test_what_is_not_there_says_so_by_name(aws: Target) -> None:
-    if aws.real:
-        pytest.skip("only the embedded AWS can be asked this")
-
     code, text = refusal(
         aws.client("logs").start_query, logGroupName="g", startTime=1, endTime=2, queryString="x"
     )
