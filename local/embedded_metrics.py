@@ -41,7 +41,7 @@ def _of_directive(
             given = document.get(metric.get("Name"))
             values = given if isinstance(given, list) else [given]
             for value in values:
-                if isinstance(value, int | float):
+                if isinstance(value, int | float) and not isinstance(value, bool):
                     yield EmbeddedMetric(
                         str(directive["Namespace"]),
                         str(metric["Name"]),

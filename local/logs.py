@@ -1,17 +1,28 @@
-"""CloudWatch Logs: groups, streams and events in memory; embedded metrics leave for Metrics."""
+"""CloudWatch Logs: groups, streams and events; embedded metrics leave for Metrics."""
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from threading import RLock
+from typing import Any
 
 from local.clock import Clock
 from local.cloud import Account
+from local.constraints import check
 from local.embedded_metrics import embedded_metrics
-from local.errors import AwsError
-from local.log_store import Group, LogEvent, Request, Stream, matches_terms
+from local.errors import AwsError, not_there
+from local.filter_patterns import compiled
+from local.log_batches import accepted
+from local.log_pages import Token, fitting, page, place_of
+from local.log_store import FIRST, LAST, Group, LogEvent, LogStore, Request, Stream
+from local.metric_filters import MetricFilters
 from local.seams import PutsMetrics
 
 PAGE = 10_000
+_SCANS = frozenset({"FilterLogEvents", "GetLogEvents"})
+RETENTIONS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
 
 
 class Logs:
@@ -21,32 +32,37 @@ class Logs:
         self._account = account
         self._clock = clock
         self._metrics = metrics
-        self._groups: dict[str, Group] = {}
-        self._numbers = itertools.count()
+        self._store = LogStore(account.store)
+        self._filters = MetricFilters(clock, metrics, self._group, self._store.keep)
         self._lock = RLock()
-        self._operations: dict[str, Callable[[Request], Request | None]] = {
+        self.operations: Mapping[str, Callable[[Request], Request | None]] = {
             "CreateLogGroup": self._create_group,
-            "DeleteLogGroup": self._delete_group,
+            "DeleteLogGroup": lambda r: self._store.drop_group(self._group(r["logGroupName"])),
             "DescribeLogGroups": self._describe_groups,
             "PutRetentionPolicy": self._put_retention,
-            "DeleteRetentionPolicy": self._delete_retention,
+            "DeleteRetentionPolicy": lambda r: self._change(r["logGroupName"], retention=None),
             "CreateLogStream": self._create_stream,
             "DeleteLogStream": self._delete_stream,
             "DescribeLogStreams": self._describe_streams,
             "PutLogEvents": self._put_events,
             "GetLogEvents": self._get_events,
             "FilterLogEvents": self._filter_events,
-            "TagResource": lambda r: self._tagged(r["resourceArn"]).tags.update(r["tags"]),
-            "UntagResource": self._untag,
-            "ListTagsForResource": lambda r: {"tags": dict(self._tagged(r["resourceArn"]).tags)},
-            "ListTagsLogGroup": lambda r: {"tags": dict(self._group(r["logGroupName"]).tags)},
+            "TagResource": lambda r: self._tag(_named(r["resourceArn"]), r["tags"]),
+            "UntagResource": lambda r: self._untag(_named(r["resourceArn"]), r["tagKeys"]),
+            "ListTagsForResource": lambda r: self._tags(_named(r["resourceArn"])),
+            "TagLogGroup": lambda r: self._tag(r["logGroupName"], r["tags"]),
+            "UntagLogGroup": lambda r: self._untag(r["logGroupName"], r["tags"]),
+            "ListTagsLogGroup": lambda r: self._tags(r["logGroupName"]),
+            **self._filters.operations(),
         }
 
     def handle(self, action: str, request: Request) -> Request:
-        operation = self._operations.get(action)
+        operation = self.operations.get(action)
         if operation is None:
-            message = f"Logs {action} is not part of the embedded AWS"
-            raise AwsError("UnknownOperationException", message)
+            raise not_there("logs", action)
+        check("logs", action, request, code="InvalidParameterException")
+        if action in _SCANS:  # they may take long, and the store has a lock of its own
+            return operation(request) or {}
         with self._lock:
             return operation(request) or {}
 
@@ -54,16 +70,14 @@ class Logs:
         """Append lines; the group and the stream appear with their first line, as Lambda's do."""
         now = self._now()
         with self._lock:
-            home = self._groups.get(group) or self._new_group(group)
-            target = home.streams.get(stream)
-            if target is None:
-                target = home.streams[stream] = Stream(stream, now)
-            self._append(target, [(now, line) for line in lines])
+            home = self._store.groups.get(group) or self._new_group(group)
+            target = home.streams.get(stream) or self._store.add_stream(home, stream, now)
+            self._append(home, target, [(now, line) for line in lines])
 
-    def _append(self, stream: Stream, events: Iterable[tuple[int, str]]) -> None:
-        ingested = self._now()
+    def _append(self, group: Group, stream: Stream, events: Sequence[tuple[int, str]]) -> None:
+        self._store.append(group, stream, events, self._now())
         for timestamp, message in events:
-            stream.events.append(LogEvent(next(self._numbers), timestamp, ingested, message))
+            self._filters.apply(group, timestamp, message)
             for metric in embedded_metrics(message):
                 self._metrics.put(
                     metric.namespace,
@@ -78,53 +92,57 @@ class Logs:
         return int(self._clock.now().timestamp() * 1000)
 
     def _new_group(self, name: str) -> Group:
-        arn = self._account.arn("logs", f"log-group:{name}")
-        group = self._groups[name] = Group(name, arn, self._now())
-        return group
+        return self._store.add_group(
+            name, self._account.arn("logs", f"log-group:{name}"), self._now()
+        )
 
     def _group(self, name: str) -> Group:
-        group = self._groups.get(name)
+        group = self._store.groups.get(name)
         if group is None:
             raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
         return group
 
-    def _stream(self, request: Request) -> Stream:
-        stream = self._group(_group_name(request)).streams.get(request["logStreamName"])
+    def _stream(self, request: Request) -> tuple[Group, Stream]:
+        group = self._group(_group_name(request))
+        stream = group.streams.get(request["logStreamName"])
         if stream is None:
             raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
-        return stream
+        return group, stream
 
-    def _tagged(self, arn: str) -> Group:
-        return self._group(arn.partition(":log-group:")[2].removesuffix(":*"))
+    def _change(self, name: str, **values: Any) -> None:
+        group = self._group(name)
+        vars(group).update(values)
+        self._store.keep(group)
 
     def _create_group(self, request: Request) -> None:
         name = request["logGroupName"]
-        if name in self._groups:
+        if name in self._store.groups:
             message = "The specified log group already exists"
             raise AwsError("ResourceAlreadyExistsException", message)
-        group = self._new_group(name)
-        group.kms_key = request.get("kmsKeyId", "")
-        group.tags.update(request.get("tags") or {})
-
-    def _delete_group(self, request: Request) -> None:
-        self._group(request["logGroupName"])
-        del self._groups[request["logGroupName"]]
+        self._new_group(name)
+        kms_key, tags = request.get("kmsKeyId", ""), dict(request.get("tags") or {})
+        self._change(name, kms_key=kms_key, tags=tags)
 
     def _describe_groups(self, request: Request) -> Request:
         prefix = request.get("logGroupNamePrefix") or ""
         pattern = request.get("logGroupNamePattern") or ""
+        if prefix and pattern:
+            message = "LogGroup name prefix and LogGroup name pattern are mutually exclusive"
+            raise AwsError("InvalidParameterException", f"{message} parameters.")
         found = [
-            group.describe()
-            for name, group in sorted(self._groups.items())
-            if name.startswith(prefix) and pattern in name
+            group
+            for name, group in sorted(self._store.groups.items())
+            if name.startswith(prefix) and pattern.lower() in name.lower()
         ]
-        return _page("logGroups", found, request)
+        return page("logGroups", found, request, lambda g: g.describe(self._store.size(g)))
 
     def _put_retention(self, request: Request) -> None:
-        self._group(request["logGroupName"]).retention = int(request["retentionInDays"])
-
-    def _delete_retention(self, request: Request) -> None:
-        self._group(request["logGroupName"]).retention = None
+        days = int(request["retentionInDays"])
+        if days not in RETENTIONS:
+            valid = ", ".join(str(each) for each in RETENTIONS)
+            message = f"Invalid retention value. Valid values are: [{valid}]"
+            raise AwsError("InvalidParameterException", message)
+        self._change(request["logGroupName"], retention=days)
 
     def _create_stream(self, request: Request) -> None:
         group = self._group(request["logGroupName"])
@@ -132,95 +150,134 @@ class Logs:
         if name in group.streams:
             message = "The specified log stream already exists"
             raise AwsError("ResourceAlreadyExistsException", message)
-        group.streams[name] = Stream(name, self._now())
+        self._store.add_stream(group, name, self._now())
 
     def _delete_stream(self, request: Request) -> None:
-        self._stream(request)
-        del self._group(request["logGroupName"]).streams[request["logStreamName"]]
+        self._store.drop_stream(*self._stream(request))
 
     def _describe_streams(self, request: Request) -> Request:
         group = self._group(_group_name(request))
         prefix = request.get("logStreamNamePrefix") or ""
-        streams = [each for each in group.streams.values() if each.name.startswith(prefix)]
-        if request.get("orderBy") == "LastEventTime":
-            streams.sort(key=lambda each: each.events[-1].timestamp if each.events else 0)
-        else:
-            streams.sort(key=lambda each: each.name)
-        if request.get("descending"):
-            streams.reverse()
-        return _page("logStreams", [each.describe(group.arn) for each in streams], request)
+        by_time = request.get("orderBy") == "LastEventTime"
+        if by_time and prefix:
+            message = "Cannot order by LastEventTime with a logStreamNamePrefix."
+            raise AwsError("InvalidParameterException", message)
+        chosen = [each for name, each in group.streams.items() if name.startswith(prefix)]
+        told = [self._store.describe(group, each, self._now()) for each in chosen]
+        told.sort(
+            key=lambda s: (s.get("lastEventTimestamp", 0) if by_time else 0, s["logStreamName"]),
+            reverse=bool(request.get("descending")),
+        )
+        return page("logStreams", told, request, dict)
 
     def _put_events(self, request: Request) -> Request:
-        events = [(int(each["timestamp"]), str(each["message"])) for each in request["logEvents"]]
-        self._append(self._stream(request), events)
-        return {"nextSequenceToken": "0"}
+        group, stream = self._stream(request)
+        batch = accepted(request["logEvents"], now=self._now(), retention=group.retention)
+        self._append(group, stream, batch.events)
+        answer: Request = {"nextSequenceToken": f"{stream.number:056d}"}
+        return {**answer, "rejectedLogEventsInfo": batch.rejected} if batch.rejected else answer
 
     def _get_events(self, request: Request) -> Request:
-        events = [e for e in self._stream(request).events if _within(e, request)]
-        token = str(request.get("nextToken") or "")
-        after = int(token[2:]) if token.startswith("f/") else -1
+        group, stream = self._stream(request)
+        given = request.get("nextToken")
+        token = Token.read(given) if given else Token(forward=bool(request.get("startFromHead")))
+        after = token.place if token.place and token.forward else FIRST
+        before = token.place if token.place and not token.forward else LAST
+        found = self._store.events(
+            stream,
+            self._times(group, request),
+            after=after,
+            before=before,
+            newest=not token.forward,
+        )
         limit = int(request.get("limit") or PAGE)
-        newer = [event for event in events if event.number > after]
-        chosen = newer[:limit] if request.get("startFromHead") or token else newer[-limit:]
-        last = chosen[-1].number if chosen else max(after, -1)
-        told = [
-            {"timestamp": e.timestamp, "message": e.message, "ingestionTime": e.ingested}
-            for e in chosen
-        ]
-        return {"events": told, "nextForwardToken": f"f/{last}", "nextBackwardToken": f"b/{last}"}
+        chosen = sorted(fitting(islice(found, limit)), key=lambda event: event.place)
+        first, last = _ends(chosen, token)
+        return {
+            "events": [_told(each) for each in chosen],
+            "nextForwardToken": str(Token(forward=True, place=last)),
+            "nextBackwardToken": str(Token(forward=False, place=first)),
+        }
 
     def _filter_events(self, request: Request) -> Request:
         group = self._group(_group_name(request))
-        names = request.get("logStreamNames")
-        prefix = request.get("logStreamNamePrefix") or ""
-        terms = matches_terms(request.get("filterPattern") or "")
-        after = int(request.get("nextToken") or -1)
-        found = [
-            (event, stream.name)
-            for stream in group.streams.values()
-            if stream.name.startswith(prefix) and (not names or stream.name in names)
-            for event in stream.events
-            if event.number > after and _within(event, request) and terms(event.message)
-        ]
-        found.sort(key=lambda pair: pair[0].number)
+        names = _chosen_streams(group, request)
+        pattern = compiled(request.get("filterPattern") or "")
+        after = place_of(request["nextToken"]) if request.get("nextToken") else FIRST
+        found = (
+            event
+            for event in self._store.events(group, self._times(group, request), after=after)
+            if event.stream in names and pattern.matches(event.message)
+        )
         limit = int(request.get("limit") or PAGE)
-        answer: Request = {"events": [_filtered(event, name) for event, name in found[:limit]]}
-        if len(found) > limit:
-            answer["nextToken"] = str(found[limit - 1][0].number)
-        return answer
+        chosen = list(islice(found, limit + 1))
+        kept = fitting(chosen[:limit])
+        told = [
+            {"logStreamName": names[each.stream], "eventId": each.id, **_told(each)}
+            for each in kept
+        ]
+        answer: Request = {"events": told, "searchedLogStreams": []}
+        return {**answer, "nextToken": kept[-1].id} if len(kept) < len(chosen) else answer
 
-    def _untag(self, request: Request) -> None:
-        tags = self._tagged(request["resourceArn"]).tags
-        for key in request["tagKeys"]:
-            tags.pop(key, None)
+    def _times(self, group: Group, request: Request) -> tuple[int, int]:
+        start, end = request.get("startTime"), request.get("endTime")
+        if start is not None and end is not None and int(end) < int(start):
+            message = "endTime must be greater than or equal to startTime."
+            raise AwsError("InvalidParameterException", message)
+        oldest = group.oldest(self._now())
+        until = LAST[0] if end is None else int(end) + int(start == end)
+        return max(oldest, int(start or 0)), until
+
+    def _tag(self, name: str, tags: Mapping[str, str]) -> None:
+        self._change(name, tags={**self._group(name).tags, **tags})
+
+    def _untag(self, name: str, keys: Sequence[str]) -> None:
+        tags = {key: value for key, value in self._group(name).tags.items() if key not in keys}
+        self._change(name, tags=tags)
+
+    def _tags(self, name: str) -> Request:
+        return {"tags": dict(self._group(name).tags)}
+
+
+def _named(arn: str) -> str:
+    return arn.rpartition(":log-group:")[2].removesuffix(":*")
 
 
 def _group_name(request: Request) -> str:
-    named = request.get("logGroupName") or request.get("logGroupIdentifier") or ""
-    return str(named).rpartition(":log-group:")[2].removesuffix(":*")
+    name, identifier = request.get("logGroupName"), request.get("logGroupIdentifier")
+    if bool(name) == bool(identifier):
+        message = "Exactly one of logGroupName or logGroupIdentifier must be provided."
+        raise AwsError("InvalidParameterException", message)
+    return _named(str(name or identifier))
 
 
-def _within(event: LogEvent, request: Request) -> bool:
-    start, end = request.get("startTime"), request.get("endTime")
-    return (start is None or event.timestamp >= int(start)) and (
-        end is None or event.timestamp < int(end) or start == end
-    )
-
-
-def _filtered(event: LogEvent, stream: str) -> Request:
+def _chosen_streams(group: Group, request: Request) -> dict[int, str]:
+    """Names by number."""
+    names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix") or ""
+    if names and prefix:
+        message = "LogStreamNames and LogStreamNamePrefix are mutually exclusive parameters."
+        raise AwsError("InvalidParameterException", message)
+    missing = [name for name in names or () if name not in group.streams]
+    if missing:
+        raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
     return {
-        "logStreamName": stream,
-        "timestamp": event.timestamp,
-        "message": event.message,
-        "ingestionTime": event.ingested,
-        "eventId": f"{event.number:056d}",
+        stream.number: name
+        for name, stream in list(group.streams.items())
+        if name.startswith(prefix) and (not names or name in names)
     }
 
 
-def _page(member: str, found: list[Request], request: Request) -> Request:
-    start = int(request.get("nextToken") or 0)
-    limit = int(request.get("limit") or 50)
-    answer: Request = {member: found[start : start + limit]}
-    if start + limit < len(found):
-        answer["nextToken"] = str(start + limit)
-    return answer
+def _ends(chosen: Sequence[LogEvent], token: Token) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The places of the first and the last event; where the asker stood when there is none."""
+    if chosen:
+        return chosen[0].place, chosen[-1].place
+    stood = token.place or (FIRST if token.forward else LAST)
+    return stood, stood
+
+
+def _told(event: LogEvent) -> Request:
+    return {
+        "timestamp": event.timestamp,
+        "message": event.message,
+        "ingestionTime": event.ingested,
+    }

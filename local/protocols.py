@@ -166,7 +166,8 @@ def encode_error(protocol: str, error: AwsError) -> HttpResponse:
     headers = {"x-amzn-RequestId": request_id}
     if protocol == "query":
         return _query_error(error, request_id)
-    body = {"__type": error.code, "message": error.message, "Message": error.message}
+    said = {"__type": error.code, "message": error.message, "Message": error.message}
+    body = {**said, **error.details}
     headers |= {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
     return HttpResponse(error.status, headers, json.dumps(body).encode())
 

@@ -4,13 +4,14 @@ import heapq
 import itertools
 import logging
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from threading import Condition, Thread
 
 from local.clock import Clock
 from local.errors import AwsError
+from local.lambdas.accepted import Accepted, QueuedEvent, Waiting
 from local.lambdas.runtime_api import Outcome, failure
 
 RETRY_DELAYS = (60.0, 120.0)
@@ -24,19 +25,12 @@ log = logging.getLogger("local.lambdas")
 
 @dataclass(frozen=True)
 class Policy:
-    """A function's EventInvokeConfig; both numbers as AWS gives them, unscaled."""
+    """What a function's settings say about its events; the numbers as AWS gives them, unscaled."""
 
     retries: int = DEFAULT_ATTEMPTS
     age: float = DEFAULT_AGE
-
-
-@dataclass(frozen=True)
-class QueuedEvent:
-    payload: bytes
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    attempts: int = 0
-    throttles: int = 0
-    queued_at: float = field(default_factory=time.monotonic)
+    switched_off: bool = False
+    """Whether the function's reserved concurrency is 0."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +46,17 @@ Run = Callable[[QueuedEvent], Outcome]
 
 
 class AsyncQueue:
-    """Threads start with the events and end when there are none."""
+    """Threads start with the events and end when there are none.
+
+    An event is kept before `put` returns and forgotten at its end: one whose process died on the
+    way is tried again by the next.
+    """
 
     def __init__(
         self,
         clock: Clock,
         run: Run,
+        accepted: Accepted,
         *,
         policy: Callable[[], Policy],
         workers: Callable[[], int],
@@ -65,6 +64,7 @@ class AsyncQueue:
     ) -> None:
         self._clock = clock
         self._run = run
+        self._accepted = accepted
         self._policy = policy
         self._workers = workers
         self._finished = finished
@@ -78,11 +78,25 @@ class AsyncQueue:
     def put(self, payload: bytes) -> None:
         self._add(QueuedEvent(payload), delay=0.0)
 
+    def take_up(self, waiting: Waiting) -> None:
+        """An event that an earlier process accepted."""
+        left = (waiting.due - self._clock.now()).total_seconds()
+        self._push(waiting.event, max(0.0, left))
+
     def stop(self) -> None:
+        """What is not at its end stays kept."""
         with self._changed:
             self._stopped = True
             self._due.clear()
             self._changed.notify_all()
+
+    def discard(self) -> None:
+        """Stop, because the function is gone and its events with it."""
+        with self._changed:
+            gone = [event for _, _, event in self._due]
+        self.stop()
+        for event in gone:
+            self._accepted.forget(event)
 
     @property
     def depth(self) -> int:
@@ -90,6 +104,10 @@ class AsyncQueue:
             return len(self._due)
 
     def _add(self, event: QueuedEvent, *, delay: float) -> None:
+        self._accepted.keep(event, self._clock.now() + timedelta(seconds=delay))
+        self._push(event, delay)
+
+    def _push(self, event: QueuedEvent, delay: float) -> None:
         with self._changed:
             if self._stopped:
                 return
@@ -140,8 +158,10 @@ class AsyncQueue:
         except AwsError as error:
             if error.code != "ResourceNotFoundException":
                 log.exception("event %s is lost", event.request_id)
+            self._accepted.forget(event)
         except Exception:  # one event's trouble must not stop the queue
             log.exception("event %s is lost", event.request_id)
+            self._accepted.forget(event)
 
     def _attempt(self, event: QueuedEvent) -> None:
         try:
@@ -152,16 +172,20 @@ class AsyncQueue:
             self._throttled(event, error)
             return
         except Exception as error:  # the service's own fault, which Lambda retries too
+            if self._stopped:
+                return
             log.exception("an attempt at event %s broke", event.request_id)
             outcome = failure("ServiceException", f"{type(error).__name__}: {error}")
         self._settle(event, outcome)
 
     def _settle(self, event: QueuedEvent, outcome: Outcome) -> None:
+        if self._stopped and outcome.error:
+            return  # its sandbox ended with the server: the next process tries again
         tried = replace(event, attempts=event.attempts + 1)
         if not outcome.error:
-            self._finished(Finished(tried, outcome, "Success"))
+            self._end(Finished(tried, outcome, "Success"))
         elif event.attempts >= self._policy().retries:
-            self._finished(Finished(tried, outcome, "RetriesExhausted"))
+            self._end(Finished(tried, outcome, "RetriesExhausted"))
         else:
             delay = RETRY_DELAYS[min(event.attempts, len(RETRY_DELAYS) - 1)]
             self._again(tried, outcome, delay)
@@ -169,12 +193,19 @@ class AsyncQueue:
     def _throttled(self, event: QueuedEvent, error: AwsError) -> None:
         delay = min(FIRST_THROTTLE_DELAY * 2**event.throttles, LAST_THROTTLE_DELAY)
         refusal = Outcome(error.message.encode(), error.code)
+        if self._policy().switched_off:
+            self._end(Finished(event, refusal, "ZeroReservedConcurrency"))
+            return
         self._again(replace(event, throttles=event.throttles + 1), refusal, delay)
 
     def _again(self, event: QueuedEvent, outcome: Outcome, delay: float) -> None:
         wait = self._clock.scaled(delay)
-        age = time.monotonic() - event.queued_at + wait
+        age = (self._clock.now() - event.queued_at).total_seconds() + wait
         if age > self._clock.scaled(self._policy().age):
-            self._finished(Finished(event, outcome, "EventAgeExceeded"))
+            self._end(Finished(event, outcome, "EventAgeExceeded"))
         else:
             self._add(event, delay=wait)
+
+    def _end(self, finished: Finished) -> None:
+        self._finished(finished)
+        self._accepted.forget(finished.event)

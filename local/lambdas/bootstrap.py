@@ -1,7 +1,7 @@
 """Starts awslambdaric in a sandbox that dies with its server, even when that is killed -9.
 
 The sandbox's standard input is a pipe whose other end only the server holds: when the server is
-gone, however it went, the pipe ends.
+gone, however it went, the pipe ends, and the sandbox with every process that it started.
 """
 
 import os
@@ -14,7 +14,7 @@ import threading
 def _die_with_server() -> None:
     while os.read(0, 1024):
         pass
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,20 @@ import shutil
 import tempfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from threading import Lock
+from typing import Any
 
-from local.errors import AwsError
+from local.cloud import Account
 from local.lambdas import bootstrap
 from local.lambdas.function import Code
+from local.lambdas.settings import invalid
 
 RUNTIME_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
+MOST_UNZIPPED = 262_144_000
 Members = list[zipfile.ZipInfo]
 
 
@@ -33,9 +36,43 @@ class CodeStore:
         self._root = state / "lambda"
         self._lock = Lock()
 
+    @property
+    def packages(self) -> Path:
+        """The folder that holds one folder per package."""
+        return self._root / "code"
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of the sandboxes' own temporary folders."""
+        return self._root / "tmp"
+
+    def clear(self) -> None:
+        """What an earlier process left half done or behind."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+        for partial in self._root.glob("*/unpacking-*"):
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def fetch(self, source: Mapping[str, Any], account: Account) -> Code:
+        """A package that a request brings along or that lies in S3."""
+        if source.get("ZipFile"):
+            return self.unpack(bytes(source["ZipFile"]))
+        where = {"Bucket": source["S3Bucket"], "Key": source["S3Key"]}
+        if source.get("S3ObjectVersion"):
+            where["VersionId"] = source["S3ObjectVersion"]
+        s3 = account.client("s3")
+        try:
+            return self.unpack(s3.get_object(**where)["Body"].read())
+        except s3.exceptions.ClientError as error:
+            told = error.response["Error"]
+            raise invalid(
+                f"Error occurred while GetObject. S3 Error Code: {told['Code']}."
+                f" S3 Error Message: {told['Message']}"
+            ) from error
+
     def unpack(self, package: bytes) -> Code:
         digest = hashlib.sha256(package)
-        target = self._root / "code" / digest.hexdigest()
+        target = self.packages / digest.hexdigest()
         with self._lock:
             if not target.exists():
                 self._unpack_into(package, target)
@@ -56,6 +93,7 @@ class CodeStore:
     def _unpack_into(self, package: bytes, target: Path) -> None:
         try:
             with zipfile.ZipFile(BytesIO(package)) as archive, _appearing(target) as partial:
+                _check_size(archive)
                 for folder, members in _by_folder(archive).items():
                     if folder:
                         (partial / folder).symlink_to(self._shared(archive, folder, members))
@@ -63,7 +101,7 @@ class CodeStore:
                         _extract(archive, members, partial)
         except zipfile.BadZipFile as error:
             message = "Could not unzip uploaded file. Please check your file, then try again."
-            raise AwsError("InvalidParameterValueException", message) from error
+            raise invalid(message) from error
 
     def _shared(self, archive: zipfile.ZipFile, folder: str, members: Members) -> Path:
         """Where these very contents of a top-level folder lie, unpacked when they are new."""
@@ -74,6 +112,11 @@ class CodeStore:
                 (partial / folder).mkdir()
                 _extract(archive, members, partial)
         return home.resolve() / folder
+
+
+def _check_size(archive: zipfile.ZipFile) -> None:
+    if sum(each.file_size for each in archive.infolist()) > MOST_UNZIPPED:
+        raise invalid(f"Unzipped size must be smaller than {MOST_UNZIPPED} bytes")
 
 
 def _by_folder(archive: zipfile.ZipFile) -> dict[str, Members]:

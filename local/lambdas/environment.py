@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from pathlib import Path
 
 from local.cloud import Account
 from local.lambdas.function import Function
@@ -26,6 +27,7 @@ def sandbox_environment(account: Account, function: Function, stream: str) -> di
     """What Lambda defines, then what the function's configuration adds; nothing of the host's."""
     return {
         **RUNTIME_VARIABLES,
+        **_layer_paths(function),
         "AWS_DEFAULT_REGION": account.region,
         "AWS_ENDPOINT_URL": account.url,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.settings.get('Runtime', 'python3')}",
@@ -47,3 +49,26 @@ def sandbox_environment(account: Account, function: Function, stream: str) -> di
 def _log_level(function: Function) -> dict[str, str]:
     level = function.settings.get("LoggingConfig", {}).get("ApplicationLogLevel")
     return {"AWS_LAMBDA_LOG_LEVEL": str(level)} if level else {}
+
+
+def _layer_paths(function: Function) -> dict[str, str]:
+    """Where /opt would be looked into: the layer named last comes first."""
+    roots = [each.code.path for each in reversed(function.layers)]
+    binaries = [str(root / "bin") for root in roots]
+    libraries = [str(root / "lib") for root in roots]
+    path = {"PATH": ":".join([*binaries, RUNTIME_VARIABLES["PATH"]])}
+    return {**path, "LD_LIBRARY_PATH": ":".join(libraries)} if libraries else path
+
+
+def module_path(function: Function, runtime: Path) -> str:
+    """Where modules are sought: the function's own, its layers', the runtime."""
+    version = function.settings.get("Runtime", "python3")
+    layers = [
+        folder
+        for each in reversed(function.layers)
+        for folder in (
+            each.code.path / "python" / "lib" / version / "site-packages",
+            each.code.path / "python",
+        )
+    ]
+    return ":".join(str(folder) for folder in (function.code.path, *layers, runtime))

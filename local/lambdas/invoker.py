@@ -1,8 +1,7 @@
-"""Runs events in sandboxes and writes what Lambda writes about them: log lines and metrics."""
+"""Runs events in sandboxes: one pool per function version, one bound for all."""
 
-import json
 import logging
-import math
+import os
 import queue
 import time
 import uuid
@@ -17,17 +16,29 @@ from local.errors import AwsError
 from local.lambdas.code import CodeStore
 from local.lambdas.environment import log_stream, sandbox_environment
 from local.lambdas.function import Function
-from local.lambdas.pool import MOST_SANDBOXES, Pool
+from local.lambdas.pool import Pool, throttled
+from local.lambdas.report import ended
 from local.lambdas.runtime_api import Outcome, Task
 from local.lambdas.sandbox import Sandbox
 from local.seams import PutsMetrics, WritesLogs
 
 PREWARM_THREADS = 2
+TRIM_SECONDS = 10.0
+LEAST_SANDBOXES = 64
+_SANDBOX_BYTES = 64 << 20
+ASYNC_SANDBOXES = min(8, 2 * (os.cpu_count() or 1))
+"""Of one function; its later asynchronous events wait, so that a flood does not fill the memory."""
 log = logging.getLogger("local.lambdas")
 
 
+def most_sandboxes() -> int:
+    """What fits into a quarter of the machine's memory, and 64 in any case."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(1000, max(LEAST_SANDBOXES, memory // 4 // _SANDBOX_BYTES))
+
+
 class Invoker:
-    """One pool per function version; prewarms new ones in the background, few at a time."""
+    """Prewarms new functions in the background, few at a time."""
 
     def __init__(
         self,
@@ -42,11 +53,13 @@ class Invoker:
         self._logs = logs
         self._metrics = metrics
         self._code = code
+        self._most = most_sandboxes()
         self._pools: dict[str, Pool] = {}
         self._lock = Lock()
         self._to_warm: queue.Queue[Pool | None] = queue.Queue()
 
     def start(self) -> None:
+        self._code.clear()
         for _ in range(PREWARM_THREADS):
             Thread(target=self._prewarm, name="lambda-prewarm", daemon=True).start()
 
@@ -58,20 +71,21 @@ class Invoker:
         for pool in pools:
             pool.stop()
 
-    def deploy(self, function: Function, *, limit: int | None) -> None:
+    def deploy(self, function: Function, *, limit: int | None, warm: bool = True) -> None:
         """New or changed function: its next event meets this code, warm if time allows."""
+        size = self._most if limit is None else min(limit, self._most)
         with self._lock:
             pool = self._pools.get(function.qualified_arn)
             if pool is None:
-                size = MOST_SANDBOXES if limit is None else min(limit, MOST_SANDBOXES)
-                pool = self._pools[function.qualified_arn] = Pool(
-                    function, self._start_sandbox, limit=size
-                )
+                elsewhere = partial(self._elsewhere, function)
+                pool = Pool(function, self._start_sandbox, limit=size, elsewhere=elsewhere)
+                self._pools[function.qualified_arn] = pool
         pool.replace(function)
-        self._to_warm.put(pool)
+        if warm:
+            self._to_warm.put(pool)
 
     def resize(self, function: Function, limit: int | None) -> None:
-        size = MOST_SANDBOXES if limit is None else min(limit, MOST_SANDBOXES)
+        size = self._most if limit is None else min(limit, self._most)
         self._pool(function).resize(size)
 
     def remove(self, function: Function) -> None:
@@ -80,11 +94,18 @@ class Invoker:
         if pool is not None:
             pool.stop()
 
-    def limit(self, function: Function) -> int:
-        return self._pool(function).limit
+    def workers(self, function: Function) -> int:
+        """How many asynchronous events of a function are tried at once."""
+        return min(ASYNC_SANDBOXES, self._pool(function).limit)
 
     def run(
-        self, function: Function, payload: bytes, *, request_id: str = "", wait: bool = True
+        self,
+        function: Function,
+        payload: bytes,
+        *,
+        request_id: str = "",
+        arn: str = "",
+        wait: bool = True,
     ) -> Outcome:
         """One event through one sandbox; AwsError when throttled."""
         pool = self._pool(function)
@@ -94,23 +115,27 @@ class Invoker:
         except AwsError:
             self._metrics.put("AWS/Lambda", "Throttles", dimensions, 1.0, unit="Count")
             raise
-        task = Task(request_id or str(uuid.uuid4()), payload, function.arn, function.timeout)
-        sandbox.say(f"START RequestId: {task.request_id} Version: {function.version}")
-        started = time.monotonic()
+        task = Task(request_id or str(uuid.uuid4()), payload, arn or function.arn, function.timeout)
         try:
-            outcome = sandbox.run(task)
+            outcome, elapsed = _timed(sandbox, task)
         finally:
             pool.release(sandbox)
-        elapsed = (time.monotonic() - started) * 1000
-        sandbox.say(*_ending(task, outcome, elapsed, function.memory))
         self._measure(dimensions, outcome, elapsed)
-        return replace(outcome, log=sandbox.recent())
+        return outcome
 
     def _measure(self, dimensions: Mapping[str, str], outcome: Outcome, elapsed: float) -> None:
         put = self._metrics.put
         put("AWS/Lambda", "Invocations", dimensions, 1.0, unit="Count")
         put("AWS/Lambda", "Errors", dimensions, float(bool(outcome.error)), unit="Count")
         put("AWS/Lambda", "Duration", dimensions, elapsed, unit="Milliseconds")
+
+    def _elsewhere(self, function: Function) -> int:
+        """How many sandboxes are at work for the function's other versions."""
+        return sum(
+            pool.at_work
+            for arn, pool in list(self._pools.items())
+            if arn != function.qualified_arn and arn.startswith(f"{function.arn}:")
+        )
 
     def _pool(self, function: Function) -> Pool:
         with self._lock:
@@ -121,29 +146,54 @@ class Invoker:
         return pool
 
     def _start_sandbox(self, function: Function) -> Sandbox:
+        self._make_room()
+        if not function.code.path.is_dir():
+            message = f"the code of {function.name} is gone from the state folder: deploy it again"
+            raise AwsError("ServiceException", message, status=500)
         stream = log_stream(function, self._clock.now())
         return Sandbox(
             function,
             runtime=self._code.runtime(),
+            folder=self._code.scratch,
             environment=sandbox_environment(self._account, function, stream),
             lines=partial(self._logs.write, function.log_group, stream),
         )
 
+    def _make_room(self) -> None:
+        """Idle sandboxes end for a new one when there are too many of all functions."""
+        with self._lock:
+            pools = list(self._pools.values())
+        if sum(pool.size for pool in pools) <= self._most:
+            return
+        if not any(pool.trim(idle_for=0.0, keep=0) for pool in pools):
+            raise throttled("ConcurrentInvocationLimitExceeded")
+
     def _prewarm(self) -> None:
-        while (pool := self._to_warm.get()) is not None:
+        while True:
+            try:
+                pool = self._to_warm.get(timeout=TRIM_SECONDS)
+            except queue.Empty:
+                self._trim()
+                continue
+            if pool is None:
+                return
             try:
                 pool.prewarm()
             except Exception:  # a function that cannot start says so when it is invoked
                 log.exception("prewarming failed")
 
+    def _trim(self) -> None:
+        with self._lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.trim()
 
-def _ending(task: Task, outcome: Outcome, elapsed: float, memory: int) -> list[str]:
-    billed = math.ceil(elapsed)
-    lines = [f"END RequestId: {task.request_id}"]
-    if outcome.error and b"Task timed out" in outcome.payload:
-        lines.insert(0, str(json.loads(outcome.payload)["errorMessage"]))
-    lines.append(
-        f"REPORT RequestId: {task.request_id}\tDuration: {elapsed:.2f} ms\t"
-        f"Billed Duration: {billed} ms\tMemory Size: {memory} MB"
-    )
-    return lines
+
+def _timed(sandbox: Sandbox, task: Task) -> tuple[Outcome, float]:
+    """Run, between the lines that tell of it; the duration in milliseconds."""
+    sandbox.begin(f"START RequestId: {task.request_id} Version: {sandbox.function.version}")
+    started = time.monotonic()
+    outcome = sandbox.run(task)
+    elapsed = (time.monotonic() - started) * 1000
+    sandbox.say(*ended(task, outcome, elapsed, sandbox))
+    return replace(outcome, log=sandbox.recent()), elapsed

@@ -56,7 +56,7 @@ class RuntimeApi:
         self.taken = Event()
         self.outcomes: queue.Queue[Outcome] = queue.Queue()
         self._tasks: queue.Queue[Task | None] = queue.Queue()
-        self._current = ""
+        self.current = ""
         self._on_idle = on_idle
         self._server = HttpServer(0, self._answer)
         self._server.start()
@@ -67,7 +67,7 @@ class RuntimeApi:
 
     def offer(self, task: Task) -> None:
         self.taken.clear()
-        self._current = task.request_id
+        self.current = task.request_id
         self._tasks.put(task)
 
     def stop(self) -> None:
@@ -83,7 +83,7 @@ class RuntimeApi:
         match = _REPORT.fullmatch(request.path)
         if match is None:
             return HttpResponse(404, body=b"not part of the Runtime API\n")
-        if match.group(1) == self._current:
+        if match.group(1) == self.current:
             error = "Unhandled" if match.group(2) == "error" else ""
             self.outcomes.put(Outcome(request.body, error))
         return _ACCEPTED

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from local.clock import Clock
-from local.lambdas.asynchronous import AsyncQueue, Finished, Policy, QueuedEvent, Run
+from local.lambdas.accepted import Accepted, QueuedEvent
+from local.lambdas.asynchronous import AsyncQueue, Finished, Policy, Run
 from local.lambdas.runtime_api import Outcome
+from local.store import Store
 from tests.fakes.embedded_aws import Core, core, eventually
 
 ROLE = "arn:aws:iam::123456789012:role/any"
@@ -398,6 +400,7 @@ def a_queue(run: Run, finished: list[Finished]) -> AsyncQueue:
     return AsyncQueue(
         Clock(10_000.0),
         run,
+        Accepted(Store().shelf("events"), "any"),
         policy=Policy,
         workers=lambda: 1,
         finished=finished.append,
@@ -433,7 +436,10 @@ def test_a_broken_end_of_one_event_does_not_keep_the_next_one_waiting() -> None:
     def finished(_: Finished) -> None:
         raise RuntimeError("nowhere to write to")
 
-    queue = AsyncQueue(Clock(10_000.0), run, policy=Policy, workers=lambda: 1, finished=finished)
+    accepted = Accepted(Store().shelf("events"), "any")
+    queue = AsyncQueue(
+        Clock(10_000.0), run, accepted, policy=Policy, workers=lambda: 1, finished=finished
+    )
     for payload in (b"1", b"2"):
         queue.put(payload)
 

@@ -150,7 +150,8 @@ class Version(Provider):
     immutable = frozenset({"FunctionName", "Description", "CodeSha256"})
 
     def create(self, ask: Ask) -> Made:
-        made = self.around.call("lambda", "PublishVersion", **ask.pick("FunctionName"))
+        wanted = ask.pick("FunctionName", "Description", "CodeSha256")
+        made = self.around.call("lambda", "PublishVersion", **wanted)
         return Made(made["FunctionArn"], {"Version": made["Version"]})
 
     def update(self, ask: Ask, before: Properties, made: Made) -> Made:
@@ -167,21 +168,88 @@ class Alias(Provider):
     members = ("FunctionName", "Name", "FunctionVersion", "Description")
 
     def create(self, ask: Ask) -> Made:
-        arn = self.around.call("lambda", "CreateAlias", **ask.pick(*self.members))["AliasArn"]
+        arn = self.around.call("lambda", "CreateAlias", **self._wanted(ask))["AliasArn"]
         return Made(arn, {"AliasArn": arn})
 
     def update(self, ask: Ask, before: Properties, made: Made) -> Made:
-        self.around.call("lambda", "UpdateAlias", **ask.pick(*self.members))
+        self.around.call("lambda", "UpdateAlias", **self._wanted(ask))
         return made
+
+    def _wanted(self, ask: Ask) -> dict[str, Any]:
+        weights = {
+            str(each["FunctionVersion"]): float(each["FunctionWeight"])
+            for each in ask.get("RoutingConfig", {}).get("AdditionalVersionWeights", [])
+        }
+        routing = {"AdditionalVersionWeights": weights}
+        return {**ask.pick(*self.members), "RoutingConfig": routing}
 
     def delete(self, ask: Ask, made: Made) -> None:
         self.around.call("lambda", "DeleteAlias", **ask.pick("FunctionName", "Name"))
 
 
+class LayerVersion(Provider):
+    immutable = frozenset(
+        {
+            "CompatibleArchitectures",
+            "CompatibleRuntimes",
+            "Content",
+            "Description",
+            "LayerName",
+            "LicenseInfo",
+        }
+    )
+
+    def create(self, ask: Ask) -> Made:
+        arn = self.around.call(
+            "lambda",
+            "PublishLayerVersion",
+            LayerName=ask.name("LayerName"),
+            Content=dict(ask.need("Content")),
+            **ask.pick(*sorted(self.immutable - {"Content", "LayerName"})),
+        )["LayerVersionArn"]
+        return Made(arn, {"LayerVersionArn": arn})
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        return made
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        name, _, number = made.physical_id.rpartition(":")
+        self.around.call("lambda", "DeleteLayerVersion", LayerName=name, VersionNumber=int(number))
+
+
+class EventSourceMapping(Provider):
+    immutable = frozenset({"EventSourceArn"})
+    members = ("FunctionName", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig")
+
+    def create(self, ask: Ask) -> Made:
+        source = ask.pick("EventSourceArn")
+        made = self.around.call("lambda", "CreateEventSourceMapping", **source, **self._wanted(ask))
+        return Made(
+            made["UUID"],
+            {"Id": made["UUID"], "EventSourceMappingArn": made["EventSourceMappingArn"]},
+        )
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        identified = {"UUID": made.physical_id}
+        self.around.call("lambda", "UpdateEventSourceMapping", **identified, **self._wanted(ask))
+        return made
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        self.around.call("lambda", "DeleteEventSourceMapping", UUID=made.physical_id)
+
+    def _wanted(self, ask: Ask) -> dict[str, Any]:
+        numbers = ask.pick("BatchSize", "MaximumBatchingWindowInSeconds")
+        enabled = str(ask.get("Enabled", True)).lower() == "true"
+        told = {name: int(value) for name, value in numbers.items()}
+        return {**ask.pick(*self.members), **told, "Enabled": enabled}
+
+
 TYPES: dict[str, type[Provider]] = {
     "AWS::Lambda::Alias": Alias,
     "AWS::Lambda::EventInvokeConfig": EventInvokeConfig,
+    "AWS::Lambda::EventSourceMapping": EventSourceMapping,
     "AWS::Lambda::Function": LambdaFunction,
+    "AWS::Lambda::LayerVersion": LayerVersion,
     "AWS::Lambda::Permission": Permission,
     "AWS::Lambda::Version": Version,
 }
