@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
+from local import replayed
 from local.http_messages import HttpRequest, HttpResponse
 
 MOTO_SETTINGS = {
@@ -32,6 +33,7 @@ class MotoApp:
 
     def __init__(self, account_id: str, port: int) -> None:
         prepare(account_id, port)
+        replayed.install()
         from moto.moto_server.werkzeug_app import (
             DomainDispatcherApplication,
             create_backend_app,

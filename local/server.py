@@ -13,6 +13,7 @@ from typing import Any
 
 from local import protocols
 from local.alarms import Alarms
+from local.bodies import Bodies
 from local.clock import Clock
 from local.cloud import Account
 from local.cloudformation import CloudFormation
@@ -24,7 +25,9 @@ from local.http_messages import HttpRequest, HttpResponse
 from local.http_server import HttpServer
 from local.identity import with_identity
 from local.images import Images
+from local.journal import Journal
 from local.lambdas import Lambdas
+from local.lasting_moto import LastingMoto
 from local.logs import Logs
 from local.metrics import Metrics
 from local.moto_app import MotoApp
@@ -60,7 +63,6 @@ class Server:
         account = Account(self.url, store=self._store)
         clock = Clock(options.time_scale)
         state = options.state.resolve()
-        moto = MotoApp(account.id, self._http.port)
         queues = Queues(account)
         metrics = Metrics(account, clock)
         logs = Logs(account, clock, metrics)
@@ -80,9 +82,10 @@ class Server:
         }
         formation = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker]
+        s3_events = S3Events(account, bus)
+        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker, s3_events]
         self._assembled = Front(
-            moto=with_identity(S3Events(account, bus).around(moto)),
+            moto=_resumed(_moto(account, self._http.port, state), s3_events),
             services=services,
             invoke_endpoint=self._invoke_endpoint,
             local={"/_local/health": self._health},
@@ -129,6 +132,18 @@ class Server:
         except AwsError as error:
             return protocols.encode_error("rest-json", error)
         return HttpResponse(reply.status, reply.headers, reply.body)
+
+
+def _moto(account: Account, port: int, state: Path) -> LastingMoto:
+    journal = Journal(account.store, Bodies(state / "bodies"))
+    return LastingMoto(MotoApp(account.id, port), journal)
+
+
+def _resumed(moto: LastingMoto, s3_events: S3Events) -> Callable[[HttpRequest], HttpResponse]:
+    """moto as it was left, with S3's events around it."""
+    answer = with_identity(s3_events.around(moto))
+    s3_events.resume(moto.replay())
+    return answer
 
 
 def _not_ready(_: HttpRequest) -> HttpResponse:
