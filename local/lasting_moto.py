@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from threading import Condition, RLock
 from urllib.parse import parse_qsl, urlencode
@@ -46,6 +47,15 @@ class LastingMoto:
         with self._one_at_a_time:
             entry = self._journal.begin(request, at=at, seed=seed)
             return self._carried_out(Entry(entry, at, seed, done=False, request=request), then)
+
+    @property
+    def journalled(self) -> int:
+        """How many entries the journal has."""
+        return len(self._journal)
+
+    def still(self) -> AbstractContextManager[object]:
+        """Nothing changes while this is held."""
+        return self._one_at_a_time
 
     def replay(self) -> list[Entry]:
         """Carry out again what the journal holds; what was cut off in the midst is returned."""
@@ -107,6 +117,7 @@ class LastingMoto:
             response = self._moto(request)
         if _MESSAGE.search(response.body):
             self._journal.begin(request, at=at, seed=seed, done=True)
+            self.changed_at = time.monotonic()
         return response
 
 

@@ -18,9 +18,10 @@ from local.clock import Clock
 from local.cloud import Account
 from local.cloudformation import CloudFormation
 from local.cloudwatch import CloudWatch
+from local.compactor import Compactor
 from local.errors import AwsError
 from local.eventbridge import EventBus
-from local.front import Front
+from local.front import Front, Route
 from local.http_messages import HttpRequest, HttpResponse
 from local.http_server import HttpServer
 from local.identity import with_identity
@@ -35,6 +36,7 @@ from local.queues import Queues
 from local.s3_events import S3Events
 from local.sagemaker import SageMaker
 from local.scheduler import Scheduler
+from local.snapshots import Snapshots
 from local.store import Store
 
 log = logging.getLogger("local.server")
@@ -82,10 +84,17 @@ class Server:
         }
         formation = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        s3_events = S3Events(account, bus)
-        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker, s3_events]
+        moto, lasting = _moto(account, bus, self._http.port, state)
+        self._running: list[Any] = [
+            lambdas,
+            bus,
+            scheduler,
+            alarms,
+            self._sagemaker,
+            *lasting,
+        ]
         self._assembled = Front(
-            moto=_resumed(_moto(account, self._http.port, state), s3_events),
+            moto=moto,
             services=services,
             invoke_endpoint=self._invoke_endpoint,
             local={"/_local/health": self._health},
@@ -134,16 +143,18 @@ class Server:
         return HttpResponse(reply.status, reply.headers, reply.body)
 
 
-def _moto(account: Account, port: int, state: Path) -> LastingMoto:
-    journal = Journal(account.store, Bodies(state / "bodies"))
-    return LastingMoto(MotoApp(account.id, port), journal)
-
-
-def _resumed(moto: LastingMoto, s3_events: S3Events) -> Callable[[HttpRequest], HttpResponse]:
-    """moto as it was left, with S3's events around it."""
+def _moto(account: Account, bus: EventBus, port: int, state: Path) -> tuple[Route, list[Any]]:
+    """moto as it was left, with S3's events around it; and what of it is to be started."""
+    bodies = Bodies(state / "bodies")
+    journal = Journal(account.store, bodies)
+    moto = LastingMoto(MotoApp(account.id, port), journal)
+    snapshots = Snapshots(account.store, journal, bodies)
+    snapshots.sweep()
+    snapshots.restore()
+    s3_events = S3Events(account, bus)
     answer = with_identity(s3_events.around(moto))
     s3_events.resume(moto.replay())
-    return answer
+    return answer, [s3_events, Compactor(moto, snapshots)]
 
 
 def _not_ready(_: HttpRequest) -> HttpResponse:
