@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from importlib import import_module
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
@@ -240,6 +241,8 @@ class Decoder:
                 list.extend(shell, map(self._value, content))
             case set():
                 set.update(shell, map(self._value, content))
+            case _:
+                raise UnkeepableError(f"{type(shell).__name__} has no content")
 
 
 _PARSED: dict[str, Callable[[Any], Any]] = {
@@ -260,9 +263,13 @@ def _nests(factory: Any) -> bool:
     """Whether it is the one nameless factory that moto has: of dictionaries of dictionaries."""
     if factory is _nested:
         return True
-    return factory.__name__ == "<lambda>" and factory.__code__.co_names == ("defaultdict", "dict")
+    return bool(factory.__name__ == "<lambda>") and factory.__code__.co_names == (
+        "defaultdict",
+        "dict",
+    )
 
 
+@cache
 def _name(named: Any) -> str:
     name = f"{named.__module__}:{named.__qualname__}"
     if not _allowed(name):
@@ -274,6 +281,7 @@ def _allowed(name: str) -> bool:
     return name in _FOREIGN or (name.startswith("moto.") and "<" not in name)
 
 
+@cache
 def _named(name: str) -> Any:
     if not _allowed(name):
         raise UnkeepableError(f"{name} is not known here")
@@ -288,9 +296,16 @@ def _named(name: str) -> Any:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    slots = (s for cls in type(value).__mro__ for s in _slots(cls))
-    slotted = {name: getattr(value, name) for name in slots if hasattr(value, name)}
-    return {**slotted, **getattr(value, "__dict__", {})}
+    own: dict[str, Any] = getattr(value, "__dict__", {})
+    slots = _all_slots(type(value))
+    if not slots:
+        return own
+    return {name: getattr(value, name) for name in sorted(slots) if hasattr(value, name)} | own
+
+
+@cache
+def _all_slots(cls: type) -> frozenset[str]:
+    return frozenset(name for each in cls.__mro__ for name in _slots(each))
 
 
 def _slots(cls: type) -> tuple[str, ...]:
@@ -300,12 +315,11 @@ def _slots(cls: type) -> tuple[str, ...]:
 
 
 def _set_attributes(shell: Any, attributes: dict[str, Any]) -> None:
-    own = getattr(shell, "__dict__", None)
-    for name, value in attributes.items():
-        if own is None or any(name in _slots(cls) for cls in type(shell).__mro__):
-            object.__setattr__(shell, name, value)
-        else:
-            own[name] = value
+    slots = _all_slots(type(shell))
+    for name in slots & attributes.keys():
+        object.__setattr__(shell, name, attributes.pop(name))
+    if attributes:
+        shell.__dict__.update(attributes)
 
 
 def _is_private_key(value: Any) -> bool:

@@ -37,7 +37,8 @@ from local.s3_events import S3Events
 from local.sagemaker import SageMaker
 from local.scheduler import Scheduler
 from local.snapshots import Snapshots
-from local.store import Store
+from local.state_folder import StateFolder, listening
+from local.unknown import with_refusals
 
 log = logging.getLogger("local.server")
 _PASSED_ON = ("content-type", "accept")
@@ -57,14 +58,13 @@ class Server:
     """Binds its port at construction (PortError when it is busy), answers after `start`."""
 
     def __init__(self, options: Options) -> None:
-        options.state.mkdir(parents=True, exist_ok=True)
+        self._folder = folder = StateFolder(options.state)
         self._front: Callable[[HttpRequest], HttpResponse] = _not_ready
-        self._http = HttpServer(options.port, lambda request: self._front(request))
+        self._http = listening(options.port, folder, self._server)
         self.url = f"http://127.0.0.1:{self._http.port}"
-        self._store = Store(options.state / "state.db")
-        account = Account(self.url, store=self._store)
+        account = Account(self.url, store=folder.store)
         clock = Clock(options.time_scale)
-        state = options.state.resolve()
+        state = folder.path
         queues = Queues(account)
         metrics = Metrics(account, clock)
         logs = Logs(account, clock, metrics)
@@ -102,7 +102,14 @@ class Server:
         self._services = tuple(services)
         self._started = time.time()
 
+    @property
+    def warning(self) -> str:
+        """What a person should know about the state that was found, or nothing."""
+        return self._folder.warning
+
     def start(self) -> None:
+        self._folder.sweep()
+        self._folder.keep_port(self._http.port)
         self._http.start()
         self._front = self._assembled
         for service in self._running:
@@ -115,7 +122,10 @@ class Server:
             with contextlib.suppress(Exception):  # one part's trouble must not keep another alive
                 service.stop()
         self._http.stop()
-        self._store.close()
+        self._folder.close()
+
+    def _server(self, port: int) -> HttpServer:
+        return HttpServer(port, lambda request: self._front(request))
 
     def _warm(self) -> None:
         for service in self._services:
@@ -152,7 +162,7 @@ def _moto(account: Account, bus: EventBus, port: int, state: Path) -> tuple[Rout
     snapshots.sweep()
     snapshots.restore()
     s3_events = S3Events(account, bus)
-    answer = with_identity(s3_events.around(moto))
+    answer = with_identity(with_refusals(s3_events.around(moto)))
     s3_events.resume(moto.replay())
     return answer, [s3_events, Compactor(moto, snapshots)]
 

@@ -1,7 +1,10 @@
 """Snapshots of moto's state, so that the journal stays short and a start quick."""
 
+import gc
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from local.bodies import Bodies
@@ -28,7 +31,8 @@ class Snapshots:
         if not rows:
             return
         try:
-            kept = Decoder(json.loads(rows[0][0]), self._bodies, _found).decode()
+            with _no_collection():
+                kept = Decoder(json.loads(rows[0][0]), self._bodies, _found).decode()
         except (UnkeepableError, OSError, KeyError, ImportError) as error:
             raise StateError(f"the state kept of moto cannot be read: {error}") from error
         for name, attributes in kept.items():
@@ -63,6 +67,17 @@ class Snapshots:
         rows = self._store.execute("SELECT digests FROM moto_snapshot")
         kept = {digest for row in rows for digest in json.loads(row[0])}
         self._bodies.keep(kept | self._journal.digests())
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """What is made here stays: looking through it for garbage again and again takes most time."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _backends() -> dict[str, Any]:

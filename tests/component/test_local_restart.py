@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -210,3 +211,67 @@ class Writer(threading.Thread):
 def keys(life: Life) -> set[str]:
     pages = life.client("s3").get_paginator("list_objects_v2").paginate(Bucket="kept")
     return {each["Key"] for page in pages for each in page.get("Contents", [])}
+
+
+def test_a_folder_in_use_is_one_clear_line(state: Path) -> None:
+    with a_life(state):
+        assert refused(state) == f"{state} is used by another server; choose another"
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(state: Path) -> None:
+    state.write_text("a file")
+
+    assert refused(state) == f"{state} cannot be written: File exists; choose another"
+
+
+def test_a_damaged_file_is_set_aside_and_named(state: Path) -> None:
+    state.mkdir()
+    (state / "state.db").write_bytes(b"no database at all" * 100)
+    said = subprocess.Popen(command(state), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert said.stderr is not None  # a pipe was asked for
+    line = said.stderr.readline()
+    said.kill()
+    said.communicate()
+
+    (aside,) = state.glob("state.db.damaged-*")
+    assert line == f"{state}/state.db was damaged; it is kept as {aside}\n"
+
+
+def test_the_port_is_that_of_the_life_before(state: Path) -> None:
+    with a_life(state) as first:
+        pass
+    with a_life(state) as second:
+        assert second.url == first.url
+
+
+def test_another_port_is_taken_when_that_of_the_life_before_is_not_free(state: Path) -> None:
+    with a_life(state) as first:
+        pass
+    port = int(first.url.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)), a_life(state) as second:
+        assert second.url != first.url
+
+
+def test_what_dead_processes_left_is_deleted_at_the_start(state: Path) -> None:
+    left = state / "sagemaker" / "endpoints" / "dead" / "1"
+    left.mkdir(parents=True)
+    with a_life(state):
+        assert not left.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_either_name_of_this_machine_reaches_it(state: Path, host: str) -> None:
+    with a_life(state) as life:
+        life.url = life.url.replace("127.0.0.1", host)
+        assert life.client("s3").list_buckets()["Buckets"] == []
+
+
+def refused(state: Path) -> str:
+    """The one line with which a server declines to start."""
+    done = subprocess.run(command(state), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    return done.stderr.removesuffix("\n")
+
+
+def command(state: Path) -> list[str]:
+    return [sys.executable, "-m", "local", "--port", "0", "--state", str(state)]

@@ -78,7 +78,7 @@ def test_the_journal_is_kept_when_an_object_has_no_form(kept: Kept) -> None:
     from moto.ssm.models import ssm_backends
 
     kept.life.client("ssm").put_parameter(Name="/kept", Value="0", Type="String")
-    ssm_backends["123456789012"]["us-east-1"].strange = (each for each in "ab")
+    vars(ssm_backends["123456789012"]["us-east-1"])["strange"] = (each for each in "ab")
     for number in range(LONG):
         kept.life.client("ssm").put_parameter(Name=f"/kept/{number}", Value="0", Type="String")
     kept.moto.changed_at = float("-inf")
