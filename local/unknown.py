@@ -1,6 +1,5 @@
 """What moto does not know is refused as AWS would, in the protocol of the call."""
 
-import json
 import re
 from collections.abc import Callable
 from xml.sax.saxutils import escape
