@@ -112,16 +112,15 @@ class Encoder:
             case Decimal():
                 return ["Decimal", str(value)]
             case Enum():
-                return ["enum", _name(type(value)), value.name]
+                return ["enum", _class_name(value), value.name]
             case re.Pattern():
                 return ["pattern", [value.pattern, value.flags]]
             case FunctionType() if _nests(value):
                 return ["nested"]
             case type() | FunctionType() | BuiltinFunctionType():
                 return ["named", _name(value)]
-        if type(value) in _LOCKS:
-            return ["lock", _LOCKS[type(value)]]
-        return ["key", _pem(value)] if _is_private_key(value) else None
+            case _:
+                return _opaque(value)
 
     def _bytes(self, kind: str, value: bytes) -> list[Any]:
         if len(value) <= INLINE:
@@ -131,10 +130,12 @@ class Encoder:
         return [kind, None, digest]
 
     def _object(self, value: Any) -> list[Any]:
-        return ["o", _name(type(value)), self._pairs(_attributes(value)), self._content(value)]
+        return ["o", _class_name(value), self._pairs(_attributes(value)), self._content(value)]
 
     def _content(self, value: Any) -> list[Any] | None:
         """What a container holds beside its attributes."""
+        if isinstance(value, str | int | float | tuple):
+            raise UnkeepableError(f"{_class_name(value)} extends a plain value")
         match value:
             case defaultdict():
                 return [self._reference(value.default_factory), *self._pairs(value)]
@@ -144,9 +145,8 @@ class Encoder:
                 return self._references(value)
             case deque():
                 return [value.maxlen, *self._references(value)]
-            case str() | int() | float() | tuple():
-                raise UnkeepableError(f"{_name(type(value))} extends a plain value")
-        return None
+            case _:
+                return None
 
     def _pairs(self, values: dict[Any, Any]) -> list[Any]:
         return [self._reference(each) for pair in list(dict.items(values)) for each in pair]
@@ -203,7 +203,7 @@ class Decoder:
     def _scalar(self, kind: str, node: list[Any]) -> Any:
         if kind in ("bytes", "BytesIO", "file"):
             body = base64.b64decode(node[1]) if node[1] is not None else self._bodies.get(node[2])
-            return {"bytes": bytes, "BytesIO": BytesIO, "file": _file}[kind](body)
+            return _HELD[kind](body)
         if kind in ("named", "enum"):
             found = _named(node[1])
             return found if kind == "named" else found[node[2]]
@@ -245,6 +245,11 @@ class Decoder:
                 raise UnkeepableError(f"{type(shell).__name__} has no content")
 
 
+_HELD: dict[str, Callable[[bytes], Any]] = {
+    "bytes": bytes,
+    "BytesIO": BytesIO,
+    "file": lambda body: _file(body),
+}
 _PARSED: dict[str, Callable[[Any], Any]] = {
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
@@ -267,6 +272,11 @@ def _nests(factory: Any) -> bool:
         "defaultdict",
         "dict",
     )
+
+
+def _class_name(value: Any) -> str:
+    cls: Any = type(value)
+    return _name(cls)
 
 
 @cache
@@ -297,14 +307,15 @@ def _named(name: str) -> Any:
 
 def _attributes(value: Any) -> dict[str, Any]:
     own: dict[str, Any] = getattr(value, "__dict__", {})
-    slots = _all_slots(type(value))
+    cls: Any = type(value)
+    slots = _all_slots(cls)
     if not slots:
         return own
     return {name: getattr(value, name) for name in sorted(slots) if hasattr(value, name)} | own
 
 
 @cache
-def _all_slots(cls: type) -> frozenset[str]:
+def _all_slots(cls: Any) -> frozenset[str]:
     return frozenset(name for each in cls.__mro__ for name in _slots(each))
 
 
@@ -315,7 +326,8 @@ def _slots(cls: type) -> tuple[str, ...]:
 
 
 def _set_attributes(shell: Any, attributes: dict[str, Any]) -> None:
-    slots = _all_slots(type(shell))
+    cls: Any = type(shell)
+    slots = _all_slots(cls)
     for name in slots & attributes.keys():
         object.__setattr__(shell, name, attributes.pop(name))
     if attributes:
@@ -324,6 +336,13 @@ def _set_attributes(shell: Any, attributes: dict[str, Any]) -> None:
 
 def _is_private_key(value: Any) -> bool:
     return isinstance(value, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey)
+
+
+def _opaque(value: Any) -> list[Any] | None:
+    """Locks, which are made anew, and keys."""
+    if type(value) in _LOCKS:
+        return ["lock", _LOCKS[type(value)]]
+    return ["key", _pem(value)] if _is_private_key(value) else None
 
 
 def _pem(key: Any) -> str:
