@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,11 +28,10 @@ def images() -> list[str]:
 
 
 def start(folder: Path, *, port: int, time_scale: float) -> Local:
-    """A new embedded AWS with an empty state; raises PortBusyError and DeployError."""
+    """The embedded AWS as it was left; raises PortBusyError and DeployError."""
     free(port)
     folder.mkdir(parents=True, exist_ok=True)
     state, ready = folder / "state", folder / "ready"
-    shutil.rmtree(state, ignore_errors=True)
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "local", "--port", str(port), "--state", str(state)]
     command += ["--time-scale", str(time_scale), "--ready-file", str(ready)]

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
 
+from botocore.exceptions import ClientError
+
 from cli.deploy import Cdk, end
 from cli.embedded import free, start, stop
 from cli.errors import BadDefinitionError, BadInputError, BusyError
-from cli.home import Local
+from cli.home import Local, embedded
 from functions.definition import DefinitionError, read_definition
 
 STEPS = ("embedded AWS", "bootstrap", "synth", "deploy")
@@ -67,7 +69,7 @@ class _Work:
         synth = self._call(self.cdk.synth())
         local = running or start(wish.folder, port=port, time_scale=wish.time_scale or TIME_SCALE)
         self._done("embedded AWS")
-        if running is None:
+        if not is_bootstrapped(local):
             self._finish("bootstrap", self._call(self.cdk.bootstrap(local)))
         self._finish("synth", synth)
         self._finish("deploy", self._call(self.cdk.deploy(local)))
@@ -87,6 +89,18 @@ class _Work:
 
     def _done(self, step: str) -> None:
         self.tell(step, time.monotonic() - self.begun)
+
+
+def is_bootstrapped(local: Local) -> bool:
+    """Whether CDK's own stack stands there, from an earlier life perhaps."""
+    formation = embedded(local, "").connect("cloudformation")
+    try:
+        stacks = formation.describe_stacks(StackName="CDKToolkit")["Stacks"]
+    except ClientError:
+        return False
+    return any(
+        stack["StackStatus"].endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE")) for stack in stacks
+    )
 
 
 def check_models(models: Path) -> None:

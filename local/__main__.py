@@ -11,6 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from local.http_server import PortError
+from local.store import StateError
 
 if TYPE_CHECKING:
     from local.server import Server
@@ -42,7 +43,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _log_to(state: Path, level: str) -> None:
-    state.mkdir(parents=True, exist_ok=True)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "local.log").touch()
+    except OSError as error:
+        reason = error.strerror or error
+        raise StateError(f"{state} cannot be written: {reason}; choose another") from error
     logging.basicConfig(
         filename=state / "local.log",
         level=level.upper(),
@@ -69,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _log_to(arguments.state, arguments.log_level)
         server = _assembled(arguments)
-    except (PortError, ValueError, OSError) as error:
+        if server.warning:
+            sys.stderr.write(f"{server.warning}\n")
+    except (PortError, StateError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     server.start()

@@ -13,6 +13,7 @@ from local.http_messages import HttpRequest, HttpResponse
 
 MAX_HEADERS = 200
 MAX_LINE = 65_536
+_BACKLOG = 256
 _SIZE = {10: re.compile(rb"[0-9]+"), 16: re.compile(rb"[0-9a-fA-F]+")}
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -82,7 +83,10 @@ class PortError(Exception):
 
 
 class HttpServer:
-    """Listens on 127.0.0.1; `port` 0 chooses a free one. PortError when it is busy."""
+    """Listens on 127.0.0.1, and on ::1 where there is one: `localhost` may mean either.
+
+    `port` 0 chooses a free one. PortError when it is busy.
+    """
 
     def __init__(self, port: int, answer: Answer) -> None:
         self._answer = answer
@@ -96,24 +100,28 @@ class HttpServer:
             self._listener.close()
             reason = error.strerror or str(error)
             raise PortError(f"port {port} on 127.0.0.1 cannot be used: {reason}") from error
-        self._listener.listen(256)
+        self._listener.listen(_BACKLOG)
         self.port = int(self._listener.getsockname()[1])
+        self._listeners = [self._listener, *_sixth(self.port)]
 
     def start(self) -> None:
-        Thread(target=self._accept, name=f"http-{self.port}", daemon=True).start()
+        for each in self._listeners:
+            name = f"http-{self.port}"
+            Thread(target=self._accept, args=(each,), name=name, daemon=True).start()
 
     def stop(self) -> None:
         with self._lock:
-            sockets = [self._listener, *self._open]
+            sockets = [*self._listeners, *self._open]
         for each in sockets:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        for each in self._listeners:
+            each.close()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, address = self._listener.accept()
+                connection, address = listener.accept()
             except OSError:
                 return
             arguments = (connection, address[0])
@@ -156,6 +164,22 @@ class HttpServer:
         except Exception:  # the last line of defence of a server: one request, one 500
             log.exception("%s %s", request.method, request.target)
             return HttpResponse(HTTPStatus.INTERNAL_SERVER_ERROR, body=b"internal failure")
+
+
+def _sixth(port: int) -> list[socket.socket]:
+    """The same port over IPv6, where it is to be had."""
+    listener = None
+    try:
+        listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(("::1", port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        if listener is not None:
+            listener.close()
+        return []
+    return [listener]
 
 
 def _request(connection: socket.socket, stream: BufferedReader, client: str) -> HttpRequest | None:

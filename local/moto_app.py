@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
+from local import replayed
 from local.http_messages import HttpRequest, HttpResponse
 
 MOTO_SETTINGS = {
@@ -32,6 +33,7 @@ class MotoApp:
 
     def __init__(self, account_id: str, port: int) -> None:
         prepare(account_id, port)
+        replayed.install()
         from moto.moto_server.werkzeug_app import (
             DomainDispatcherApplication,
             create_backend_app,
@@ -49,7 +51,12 @@ class MotoApp:
         def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
             started.append((status, headers))
 
-        chunks: Iterable[bytes] = self._app(self._environ(request), start_response)
+        environ = self._environ(request)
+        try:
+            chunks: Iterable[bytes] = self._app(environ, start_response)
+        except AttributeError:
+            self._check_known(environ)
+            raise
         body = b"".join(chunks)
         close = getattr(chunks, "close", None)
         if close is not None:
@@ -59,6 +66,13 @@ class MotoApp:
         if request.method != "HEAD":
             kept = {n: v for n, v in kept.items() if n.lower() != "content-length"}
         return HttpResponse(int(status.split(" ", 1)[0]), kept, body)
+
+    def _check_known(self, environ: dict[str, Any]) -> None:
+        """Raise NotImplementedError for a service that moto has no application for."""
+        try:
+            self._app.get_application(environ)
+        except AttributeError as error:
+            raise NotImplementedError("no such service") from error
 
     def _environ(self, request: HttpRequest) -> dict[str, Any]:
         environ: dict[str, Any] = {

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 Line = Callable[[str], None]
 _SHIM = (
@@ -22,6 +22,55 @@ _SHIM = (
 
 _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="spawner")
 """The one thread that starts children: it lives as long as the server does."""
+
+
+_REAPER = """
+import os, sys
+sessions = set()
+for line in sys.stdin:
+    (sessions.add if line[0] == "+" else sessions.discard)(int(line[1:]))
+for name in filter(str.isdigit, os.listdir("/proc") if sessions else ()):
+    try:
+        if os.getsid(int(name)) in sessions:
+            os.kill(int(name), 9)
+    except OSError:
+        pass
+"""
+"""Outlives the server by a moment: what the children started, the kernel does not take along."""
+
+
+class Reaper:
+    """Is told of every child's session, and ends those that are left when this process ends."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def began(self, session: int) -> None:
+        with self._lock:
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-S", "-c", _REAPER],
+                    stdout=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
+                )
+            self._tell(f"+{session}\n")
+
+    def ended(self, session: int) -> None:
+        with self._lock:
+            self._tell(f"-{session}\n")
+
+    def _tell(self, line: str) -> None:
+        stream = self._process.stdin if self._process is not None else None
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.write(line)
+                stream.flush()
+
+
+_REAPS = Reaper()
 
 
 class Child:
@@ -50,6 +99,7 @@ class Child:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         ).result()
+        _REAPS.began(self.pid)
         self._reader = Thread(target=self._read, args=(line,), daemon=True, name=f"out-{self.pid}")
         self._reader.start()
 
@@ -93,3 +143,4 @@ class Child:
         with output:
             for raw in output:
                 line(raw.decode("utf-8", "replace").rstrip("\n"))
+        _REAPS.ended(self.pid)

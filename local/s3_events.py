@@ -1,15 +1,17 @@
 """S3's events on the default bus: what moto tells of its objects, said as AWS says it."""
 
-import itertools
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import local
+from functools import partial
+from threading import Lock, local
 from typing import Any, Protocol
 
 from local.cloud import Account
 from local.http_messages import HttpRequest, HttpResponse
+from local.journal import Entry
+from local.lasting_moto import LastingMoto
 
 CREATED = {
     "s3:ObjectCreated:Put": "PutObject",
@@ -23,6 +25,8 @@ DELETED = {
 }
 DELETED_MARKER = "s3:ObjectRemoved:DeleteMarkerCreated"
 Route = Callable[[HttpRequest], HttpResponse]
+Then = Callable[[HttpResponse], None]
+Work = Callable[[Then], HttpResponse]
 
 
 class EmitsEvents(Protocol):
@@ -48,9 +52,12 @@ class S3Events:
         self._account = account
         self._bus = bus
         self._pending = local()
-        self._sequence = itertools.count(time.time_ns())
+        self._outbox = account.store.shelf("s3-events")
+        self._kept_sequence = account.store.shelf("s3-sequencer")
+        self._sequence = max(time.time_ns(), int(self._kept_sequence.get("last") or "0", 16))
+        self._lock = Lock()
 
-    def around(self, moto: Route) -> Route:
+    def around(self, moto: LastingMoto) -> Route:
         """moto's S3 with our events: moto's own all carry one id and one sequencer."""
         from moto.s3 import notifications
         from moto.s3.models import S3Backend
@@ -68,14 +75,54 @@ class S3Events:
 
         setattr(S3Backend, "_set_delete_marker", with_event)  # noqa: B010  # private
 
-        def answer(request: HttpRequest) -> HttpResponse:
-            self._pending.changes = []
-            response = moto(request)
-            for change in _last_of_each(self._pending.changes):
-                self._emit(change, request, response)
-            return response
+        self._moto = moto
+        return self._answer
 
-        return answer
+    def resume(self, entries: Sequence[Entry]) -> None:
+        """Carry out to their end the requests that were cut off; `start` tells their events."""
+        for entry in entries:
+            self._carried_out(entry.request, partial(self._moto.resume, entry))
+
+    def start(self) -> None:
+        """Tell what was kept and not told."""
+        self._tell(self._outbox.all())
+
+    def stop(self) -> None:
+        """Nothing runs here."""
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        response, events = self._carried_out(request, partial(self._moto, request))
+        self._tell(events)
+        return response
+
+    def _carried_out(self, request: HttpRequest, work: Work) -> tuple[HttpResponse, dict[str, Any]]:
+        """Every event is in the outbox in the transaction that makes its change final."""
+        self._pending.changes = []
+        told: dict[str, Any] = {}
+
+        def keep(response: HttpResponse) -> None:
+            for change in _last_of_each(self._pending.changes):
+                told.update(self._kept(change, request, response))
+
+        response = work(keep)
+        self._pending.changes = None
+        return response, told
+
+    def _tell(self, events: Mapping[str, Any]) -> None:
+        for key, event in events.items():
+            self._bus.emit(
+                source="aws.s3",
+                detail_type=event["detail_type"],
+                detail=event["detail"],
+                resources=tuple(event["resources"]),
+            )
+            self._outbox.drop(key)
+
+    def _next(self) -> str:
+        """Rises for ever, also when the clock was set back while nothing ran."""
+        with self._lock:
+            self._sequence += 1
+            return f"{self._sequence:016x}"
 
     def _changed(self, _account: str, bucket: Any, event_name: Any, key: Any) -> None:
         name = str(getattr(event_name, "value", event_name))
@@ -91,14 +138,17 @@ class S3Events:
         if changes is not None and (name in CREATED or name in DELETED):
             changes.append(_Change(name, bucket, key, size, etag, given))
 
-    def _emit(self, change: _Change, request: HttpRequest, response: HttpResponse) -> None:
+    def _kept(
+        self, change: _Change, request: HttpRequest, response: HttpResponse
+    ) -> dict[str, Any]:
+        """The event by its sequencer, put into the outbox."""
         created = change.name in CREATED
         seen: dict[str, Any] = {"key": change.key}
         if created:
             seen |= {"size": change.size, "etag": change.etag}
         if change.version:
             seen["version-id"] = change.version
-        seen["sequencer"] = f"{next(self._sequence):016x}"
+        seen["sequencer"] = sequencer = self._next()
         identifier = {n.lower(): v for n, v in response.headers.items()}.get("x-amz-request-id")
         detail: dict[str, Any] = {
             "version": "0",
@@ -111,12 +161,14 @@ class S3Events:
         }
         if not created:
             detail["deletion-type"] = DELETED[change.name]
-        self._bus.emit(
-            source="aws.s3",
-            detail_type="Object Created" if created else "Object Deleted",
-            detail=detail,
-            resources=(self._account.arn("s3", change.bucket),),
-        )
+        event = {
+            "detail_type": "Object Created" if created else "Object Deleted",
+            "detail": detail,
+            "resources": [self._account.arn("s3", change.bucket)],
+        }
+        self._outbox.put(sequencer, event)
+        self._kept_sequence.put("last", sequencer)
+        return {sequencer: event}
 
 
 def _last_of_each(changes: list[_Change]) -> list[_Change]:

@@ -13,18 +13,22 @@ from typing import Any
 
 from local import protocols
 from local.alarms import Alarms
+from local.bodies import Bodies
 from local.clock import Clock
 from local.cloud import Account
 from local.cloudformation import CloudFormation
 from local.cloudwatch import CloudWatch
+from local.compactor import Compactor
 from local.errors import AwsError
 from local.eventbridge import EventBus
-from local.front import Front
+from local.front import Front, Route
 from local.http_messages import HttpRequest, HttpResponse
 from local.http_server import HttpServer
 from local.identity import with_identity
 from local.images import Images
+from local.journal import Journal
 from local.lambdas import Lambdas
+from local.lasting_moto import LastingMoto
 from local.logs import Logs
 from local.metrics import Metrics
 from local.moto_app import MotoApp
@@ -32,7 +36,9 @@ from local.queues import Queues
 from local.s3_events import S3Events
 from local.sagemaker import SageMaker
 from local.scheduler import Scheduler
-from local.store import Store
+from local.snapshots import Snapshots
+from local.state_folder import StateFolder, listening
+from local.unknown import with_refusals
 
 log = logging.getLogger("local.server")
 _PASSED_ON = ("content-type", "accept")
@@ -52,15 +58,13 @@ class Server:
     """Binds its port at construction (PortError when it is busy), answers after `start`."""
 
     def __init__(self, options: Options) -> None:
-        options.state.mkdir(parents=True, exist_ok=True)
+        self._folder = folder = StateFolder(options.state)
         self._front: Callable[[HttpRequest], HttpResponse] = _not_ready
-        self._http = HttpServer(options.port, lambda request: self._front(request))
+        self._http = listening(options.port, folder, self._server)
         self.url = f"http://127.0.0.1:{self._http.port}"
-        self._store = Store(options.state / "state.db")
-        account = Account(self.url, store=self._store)
+        account = Account(self.url, store=folder.store)
         clock = Clock(options.time_scale)
-        state = options.state.resolve()
-        moto = MotoApp(account.id, self._http.port)
+        state = folder.path
         queues = Queues(account)
         metrics = Metrics(account, clock)
         logs = Logs(account, clock, metrics)
@@ -80,9 +84,17 @@ class Server:
         }
         formation = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker]
+        moto, lasting = _moto(account, bus, self._http.port, state)
+        self._running: list[Any] = [
+            lambdas,
+            bus,
+            scheduler,
+            alarms,
+            self._sagemaker,
+            *lasting,
+        ]
         self._assembled = Front(
-            moto=with_identity(S3Events(account, bus).around(moto)),
+            moto=moto,
             services=services,
             invoke_endpoint=self._invoke_endpoint,
             local={"/_local/health": self._health},
@@ -90,7 +102,14 @@ class Server:
         self._services = tuple(services)
         self._started = time.time()
 
+    @property
+    def warning(self) -> str:
+        """What a person should know about the state that was found, or nothing."""
+        return self._folder.warning
+
     def start(self) -> None:
+        self._folder.sweep()
+        self._folder.keep_port(self._http.port)
         self._http.start()
         self._front = self._assembled
         for service in self._running:
@@ -103,7 +122,10 @@ class Server:
             with contextlib.suppress(Exception):  # one part's trouble must not keep another alive
                 service.stop()
         self._http.stop()
-        self._store.close()
+        self._folder.close()
+
+    def _server(self, port: int) -> HttpServer:
+        return HttpServer(port, lambda request: self._front(request))
 
     def _warm(self) -> None:
         for service in self._services:
@@ -129,6 +151,20 @@ class Server:
         except AwsError as error:
             return protocols.encode_error("rest-json", error)
         return HttpResponse(reply.status, reply.headers, reply.body)
+
+
+def _moto(account: Account, bus: EventBus, port: int, state: Path) -> tuple[Route, list[Any]]:
+    """moto as it was left, with S3's events around it; and what of it is to be started."""
+    bodies = Bodies(state / "bodies")
+    journal = Journal(account.store, bodies)
+    moto = LastingMoto(MotoApp(account.id, port), journal)
+    snapshots = Snapshots(account.store, journal, bodies)
+    snapshots.sweep()
+    snapshots.restore()
+    s3_events = S3Events(account, bus)
+    answer = with_identity(with_refusals(s3_events.around(moto)))
+    s3_events.resume(moto.replay())
+    return answer, [s3_events, Compactor(moto, snapshots)]
 
 
 def _not_ready(_: HttpRequest) -> HttpResponse:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from local.alarms import Alarms
+from local.bodies import Bodies
 from local.clock import Clock
 from local.cloud import Account
 from local.cloudformation import CloudFormation
@@ -22,7 +23,9 @@ from local.front import Front
 from local.http_messages import HttpRequest, HttpResponse
 from local.http_server import HttpServer
 from local.images import Images
+from local.journal import Journal
 from local.lambdas import Lambdas
+from local.lasting_moto import LastingMoto
 from local.logs import Logs
 from local.metrics import Metrics
 from local.moto_app import MotoApp
@@ -121,7 +124,9 @@ class Core:
             "lambda": self.lambdas.handle,
         }
         services["cloudformation"] = CloudFormation(account, clock, services).handle
-        moto = S3Events(account, self.bus).around(MotoApp(account.id, self.http.port))
+        kept = Journal(account.store, Bodies(None))
+        lasting = LastingMoto(MotoApp(account.id, self.http.port), kept)
+        moto = S3Events(account, self.bus).around(lasting)
         self._front = Front(moto, services, lambda *_: HttpResponse(501))
         self.http.start()
         self.lambdas.start()
