@@ -58,7 +58,13 @@ class SageMaker:
         """One request of a user; `headers` by lower-cased names. Raises AwsError."""
         return self._runtime.invoke(name, body=body, headers=headers)
 
+    def strike(self, job: str) -> bool:
+        """Kill the processes of a training or processing job; whether there were any."""
+        return self._training.strike(job) or self._processing.strike(job)
+
     def start(self) -> None:
+        self._training.start()
+        self._processing.start()
         self._endpoints.start()
 
     def stop(self) -> None:
