@@ -102,8 +102,9 @@ def _start(
 ) -> list[Child]:
     with job.lock:
         job.unless_stopped()
-        job.children = [_child(parts, job, each, group, heard) for each in launches]
-        return job.children
+        children = [_child(parts, job, each, group, heard) for each in launches]
+        job.children = list(children)
+        return children
 
 
 def _child(

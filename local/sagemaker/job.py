@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Event, RLock, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from local.errors import AwsError
-from local.processes import Child
 from local.sagemaker.parts import Parts, Request, invalid
 from local.store import Shelf
 
@@ -24,6 +23,14 @@ class StoppedError(Exception):
 
 class ClosedError(Exception):
     """The server ends: nothing of the job may be told or kept any more."""
+
+
+class Process(Protocol):
+    """What a job starts on a machine."""
+
+    def kill(self) -> None: ...
+
+    def wait(self, seconds: float | None = None) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Job:
     stopping: Event = field(default_factory=Event)
     closing: Event = field(default_factory=Event)
     lock: RLock = field(default_factory=RLock)
-    children: list[Child] = field(default_factory=list)
+    children: list[Process] = field(default_factory=list)
 
     def keep(self) -> None:
         """What is told and kept now is there after a crash."""

@@ -14,6 +14,7 @@ from local.sagemaker.processing import ProcessingJobs
 from local.sagemaker.registry import Registry
 from local.sagemaker.runtime import Reply, Runtime
 from local.sagemaker.training import TrainingJobs
+from local.sagemaker.transform import TransformJobs
 from local.sagemaker.validation import validated
 from local.seams import PutsMetrics, WritesLogs
 
@@ -36,10 +37,12 @@ class SageMaker:
         self._processing = ProcessingJobs(parts)
         registry = Registry(parts)
         models = Models(parts, registry)
+        self._transform = TransformJobs(parts, models)
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
         self._tags = parts.tags
-        owners = (self._training, self._processing, registry, models, self._endpoints)
+        self._jobs = (self._training, self._processing, self._transform)
+        owners = (*self._jobs, registry, models, self._endpoints)
         self._operations: Operations = {
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
@@ -59,17 +62,17 @@ class SageMaker:
         return self._runtime.invoke(name, body=body, headers=headers)
 
     def strike(self, job: str) -> bool:
-        """Kill the processes of a training or processing job; whether there were any."""
-        return self._training.strike(job) or self._processing.strike(job)
+        """Kill the processes of the jobs of this name; whether there were any."""
+        return [jobs.strike(job) for jobs in self._jobs].count(True) > 0
 
     def start(self) -> None:
-        self._training.start()
-        self._processing.start()
+        for jobs in self._jobs:
+            jobs.start()
         self._endpoints.start()
 
     def stop(self) -> None:
-        self._training.stop()
-        self._processing.stop()
+        for jobs in self._jobs:
+            jobs.stop()
         self._endpoints.stop()
 
     def _add_tags(self, request: Request) -> Request:

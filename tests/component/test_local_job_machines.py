@@ -16,7 +16,7 @@ from tests.fakes.embedded_aws import core, eventually
 from tests.fakes.job_world import BUCKET, SLEEP, World, a_world
 
 SCALE = 10_000.0
-SPOT = {
+SPOT: dict[str, Any] = {
     "EnableManagedSpotTraining": True,
     "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 3600},
 }
