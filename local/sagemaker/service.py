@@ -15,6 +15,7 @@ from local.sagemaker.registry import Registry
 from local.sagemaker.runtime import Reply, Runtime
 from local.sagemaker.training import TrainingJobs
 from local.sagemaker.transform import TransformJobs
+from local.sagemaker.tuning import TuningJobs
 from local.sagemaker.validation import validated
 from local.seams import PutsMetrics, WritesLogs
 
@@ -41,7 +42,8 @@ class SageMaker:
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
         self._tags = parts.tags
-        self._jobs = (self._training, self._processing, self._transform)
+        tuning = TuningJobs(parts, self._training)
+        self._jobs = (self._training, self._processing, self._transform, tuning)
         owners = (*self._jobs, registry, models, self._endpoints)
         self._operations: Operations = {
             "AddTags": self._add_tags,

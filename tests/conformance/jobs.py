@@ -73,6 +73,50 @@ class Jobs:
             "ProcessingJobStatus",
         )
 
+    def tuning(self, **more: Any) -> dict[str, Any]:
+        """A request for a tuning job that minimizes the square of `x`; `config` as given."""
+        config = {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "objective"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 3},
+            "ParameterRanges": {
+                "ContinuousParameterRanges": [{"Name": "x", "MinValue": "-1", "MaxValue": "1"}]
+            },
+            **more.pop("config", {}),
+        }
+        metrics = [{"Name": "objective", "Regex": r"objective=(\S+)"}]
+        definition = self.training(AlgorithmSpecification={"MetricDefinitions": metrics})
+        del definition["TrainingJobName"]
+        static = {"OBJECTIVE": "x"}
+        definition |= {"StaticHyperParameters": static} | more.pop("definition", {})
+        return {
+            "HyperParameterTuningJobName": self.aws.name("tune"),
+            "HyperParameterTuningJobConfig": config,
+            "TrainingJobDefinition": definition,
+            **more,
+        }
+
+    def tune(self, **more: Any) -> str:
+        request = self.tuning(**more)
+        self.sagemaker.create_hyper_parameter_tuning_job(**request)
+        return str(request["HyperParameterTuningJobName"])
+
+    def tuned(self, name: str) -> dict[str, Any]:
+        return self._ended(
+            lambda: self.sagemaker.describe_hyper_parameter_tuning_job(
+                HyperParameterTuningJobName=name
+            ),
+            "HyperParameterTuningJobStatus",
+        )
+
+    def trials(self, name: str, **more: Any) -> list[dict[str, Any]]:
+        """The training jobs of a tuning job."""
+        listed = self.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name, **more
+        )
+        found: list[dict[str, Any]] = listed["TrainingJobSummaries"]
+        return found
+
     def model(self, **environment: str) -> str:
         """A model that answers as the environment says; its name."""
         name = self.aws.name("model")
@@ -138,10 +182,15 @@ class Jobs:
         sqs = self.aws.client("sqs")
 
         def look() -> list[dict[str, Any]]:
-            answer = sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
-            for message in answer.get("Messages", []):
-                self._heard.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+            while received := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get(
+                "Messages", []
+            ):
+                self._heard += [json.loads(message["Body"]) for message in received]
+                entries = [
+                    {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                    for number, message in enumerate(received)
+                ]
+                sqs.delete_message_batch(QueueUrl=self._queue, Entries=entries)
             found = [event for event in self._heard if wanted(event)]
             return found if any(last(event) for event in found) else []
 
