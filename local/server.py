@@ -13,6 +13,7 @@ from typing import Any
 
 from local import protocols
 from local.alarms import Alarms
+from local.batch import Batch
 from local.clock import Clock
 from local.cloud import Account
 from local.cloudformation import CloudFormation
@@ -68,9 +69,12 @@ class Server:
         bus = EventBus(account, clock, lambdas, queues)
         scheduler = Scheduler(account, clock, lambdas, queues, bus)
         alarms = Alarms(account, clock, metrics, bus)
-        images = Images(options.images)
-        self._sagemaker = SageMaker(account, clock, bus, metrics, logs, images, state)
+        self._sagemaker = SageMaker(
+            account, clock, bus, metrics, logs, Images(options.images), state
+        )
+        batch = Batch(account, clock, self._sagemaker.handle, bus)
         services = {
+            "batch": batch.handle,
             "events": bus.handle,
             "scheduler": scheduler.handle,
             "cloudwatch": CloudWatch(account, clock, metrics, alarms).handle,
@@ -80,7 +84,7 @@ class Server:
         }
         formation = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker]
+        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker, batch]
         self._assembled = Front(
             moto=with_identity(S3Events(account, bus).around(moto)),
             services=services,
