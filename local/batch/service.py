@@ -56,6 +56,10 @@ class Batch:
     def stop(self) -> None:
         self._runner.stop()
 
+    def turn(self) -> None:
+        """One look at every job, which the thread takes again and again by itself."""
+        self._runner.turn()
+
     def _tag(self, request: Request) -> Request:
         things, thing = self._thing(request["resourceArn"])
         things.put(thing | {"tags": thing.get("tags", {}) | request["tags"]})

@@ -194,14 +194,16 @@ class Jobs:
             found = [event for event in self._heard if wanted(event)]
             return found if any(last(event) for event in found) else []
 
-        return until(look)
+        heard: list[dict[str, Any]] = until(look)
+        return heard
 
     def _ended(self, describe: Callable[[], dict[str, Any]], status: str) -> dict[str, Any]:
         def look() -> dict[str, Any]:
             told = describe()
             return told if told[status] in FINAL else {}
 
-        return until(look)
+        ended: dict[str, Any] = until(look)
+        return ended
 
 
 def until(look: Callable[[], Any]) -> Any:
