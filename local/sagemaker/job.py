@@ -117,6 +117,7 @@ class JobBook:
         self._kind = kind
         self._described = described
         self._lock = RLock()
+        self._closed = False
         self._shelf = parts.account.store.shelf(f"sagemaker {kind} jobs")
         self._folder = parts.state / "jobs" / kind
         self._jobs = {
@@ -125,9 +126,11 @@ class JobBook:
         }
 
     def add(self, name: str, told: dict[str, Any], arn: str, **kept: Any) -> Job:
-        """A new job; raises ResourceInUse when there is one of this name."""
+        """A new job; ResourceInUse when there is one of this name, ClosedError at the end."""
         job = self._job(name, told, kept)
         with self._lock:
+            if self._closed:
+                raise ClosedError
             if name in self._jobs:
                 raise AwsError(
                     "ResourceInUse",
@@ -163,6 +166,9 @@ class JobBook:
         return [job.described() for job in self.all()]
 
     def close(self) -> None:
+        """No process is left and none is started any more."""
+        with self._lock:
+            self._closed = True
         for job in self.all():
             job.close()
 

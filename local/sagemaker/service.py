@@ -17,7 +17,7 @@ from local.sagemaker.training import TrainingJobs
 from local.sagemaker.transform import TransformJobs
 from local.sagemaker.tuning import TuningJobs
 from local.sagemaker.validation import validated
-from local.seams import PutsMetrics, WritesLogs
+from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
 
 
 class SageMaker:
@@ -32,8 +32,18 @@ class SageMaker:
         logs: WritesLogs,
         images: Images,
         state: Path,
+        disturbances: DisturbsJobs | None = None,
     ) -> None:
-        parts = Parts(account, clock, bus, metrics, logs, images, state / "sagemaker")
+        parts = Parts(
+            account,
+            clock,
+            bus,
+            metrics,
+            logs,
+            images,
+            state / "sagemaker",
+            disturbances=disturbances or Undisturbed(),
+        )
         self._training = TrainingJobs(parts)
         self._processing = ProcessingJobs(parts)
         registry = Registry(parts)
@@ -73,7 +83,7 @@ class SageMaker:
         self._endpoints.start()
 
     def stop(self) -> None:
-        for jobs in self._jobs:
+        for jobs in reversed(self._jobs):
             jobs.stop()
         self._endpoints.stop()
 

@@ -66,8 +66,10 @@ class TrainingJobs:
     def described(self, name: str) -> Request:
         return self._pools.described(self._book.find(name))
 
-    def exists(self, name: str) -> bool:
-        return self._book.get(name) is not None
+    def told(self, name: str) -> Request | None:
+        """What is told of a job; nothing of one that is not there."""
+        job = self._book.get(name)
+        return self._pools.described(job) if job is not None else None
 
     def curve(self, name: str, metric: str) -> list[float]:
         """What a job has said of one metric since this process began."""

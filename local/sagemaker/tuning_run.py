@@ -68,7 +68,7 @@ class TuningRun:
 
     def _search(self) -> None:
         for trial in self._trials():
-            if not self._training.exists(trial["name"]):
+            if self._training.told(trial["name"]) is None:
                 self._train(trial)  # it was kept, and the process ended before it was made
         while not self._turn():
             time.sleep(_POLL)
@@ -245,9 +245,9 @@ def summaries(training: TrainingJobs, job: Job) -> list[Request]:
     """The training jobs of a tuning job that have not been deleted, in order of their numbers."""
     objective = job.told["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
     return [
-        _summary(training.described(trial["name"]), trial["parameters"], objective)
+        _summary(told, trial["parameters"], objective)
         for trial in job.kept["trials"]
-        if training.exists(trial["name"])
+        if (told := training.told(trial["name"])) is not None
     ]
 
 
