@@ -6,7 +6,13 @@ from local.sagemaker.job import Job
 from local.sagemaker.parts import Parts, milliseconds, with_times
 
 _UNTOLD = frozenset(
-    {"FinalMetricDataList", "ModelArtifacts", "BillableTimeInSeconds", "WarmPoolStatus"}
+    {
+        "FinalMetricDataList",
+        "ModelArtifacts",
+        "TrainingTimeInSeconds",
+        "BillableTimeInSeconds",
+        "WarmPoolStatus",
+    }
 )
 
 

@@ -4,6 +4,7 @@ import json
 import tarfile
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.conformance.jobs import IMAGE, Jobs, until
 from tests.conformance.target import Target, refusal
 
 pytestmark = pytest.mark.costs
+GOLDEN = Path(__file__).parents[1] / "golden" / "foreign"
 GROUP = "/aws/sagemaker/TrainingJobs"
 
 
@@ -357,3 +359,49 @@ def test_a_job_in_progress_can_be_described_at_once(jobs: Jobs) -> None:
         )
     )
     jobs.sagemaker.stop_training_job(TrainingJobName=name)
+
+
+def test_a_job_on_spot_capacity_ends_like_any_other(jobs: Jobs) -> None:
+    limits = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120}
+    told = jobs.trained(jobs.train(EnableManagedSpotTraining=True, StoppingCondition=limits))
+    assert told["TrainingJobStatus"] == "Completed"
+    assert told["BillableTimeInSeconds"] <= told["TrainingTimeInSeconds"]
+
+
+def test_a_heterogeneous_cluster_knows_its_groups(jobs: Jobs) -> None:
+    groups = [
+        {"InstanceGroupName": "small", "InstanceType": "ml.m5.large", "InstanceCount": 1},
+        {"InstanceGroupName": "large", "InstanceType": "ml.m5.xlarge", "InstanceCount": 1},
+    ]
+    name = jobs.train(
+        HyperParameters={"TELL": "input/config/resourceconfig.json"},
+        ResourceConfig={"InstanceGroups": groups, "VolumeSizeInGB": 1},
+    )
+    jobs.trained(name)
+    found = [json.loads(line) for line in jobs.said(GROUP, name) if line.startswith("{")]
+    assert {each["current_host"]: each["current_group_name"] for each in found} == {
+        "algo-1": "small",
+        "algo-2": "large",
+    }
+
+
+def test_a_sharded_channel_is_shared_out(jobs: Jobs) -> None:
+    uri = jobs.put("sharded", a="1", b="2")
+    name = jobs.train(
+        HyperParameters={"LIST": "input/data/train"},
+        InputDataConfig=[channel(uri, source={"S3DataDistributionType": "ShardedByS3Key"})],
+        ResourceConfig={"InstanceCount": 2},
+    )
+    jobs.trained(name)
+    found = [line for line in jobs.said(GROUP, name) if line.startswith("[")]
+    assert sorted(found) == ['["a"]', '["b"]']
+
+
+def test_an_event_has_the_documented_members(jobs: Jobs) -> None:
+    sample = json.loads((GOLDEN / "sagemaker_training_job_completed.json").read_text())
+    name = jobs.train()
+    heard = jobs.events(
+        lambda event: event["detail"].get("TrainingJobName") == name,
+        lambda event: event["detail"]["TrainingJobStatus"] == "Completed",
+    )
+    assert set(heard[-1]["detail"]) == set(sample["detail"])

@@ -1,6 +1,8 @@
 """Tuning jobs: what they try, count, call the best and refuse, as SageMaker documents it."""
 
+import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from tests.conformance.jobs import Jobs, until
 from tests.conformance.target import Target, refusal
 
 pytestmark = pytest.mark.costs
+GOLDEN = Path(__file__).parents[1] / "golden" / "foreign"
 CHOICES = {
     "CategoricalParameterRanges": [
         {"Name": "x", "Values": ["1", "2"]},
@@ -220,3 +223,30 @@ def test_a_search_is_told_of_in_events(jobs: Jobs) -> None:
     assert heard[-1]["detail-type"] == "SageMaker HyperParameter Tuning Job State Change"
     assert detail["CreationTime"].isdigit()
     assert detail["TrainingJobStatusCounters"]["Completed"] == 1
+
+
+def test_a_training_job_that_says_worse_than_the_others_is_stopped_early(jobs: Jobs) -> None:
+    values = ["0", "0.01", "0.02", "60"]
+    config = {
+        "Strategy": "Grid",
+        "TrainingJobEarlyStoppingType": "Auto",
+        "ParameterRanges": {"CategoricalParameterRanges": [{"Name": "SECONDS", "Values": values}]},
+        "ResourceLimits": {"MaxParallelTrainingJobs": 1},
+    }
+    name = jobs.tune(config=config, definition={"StaticHyperParameters": {"OBJECTIVE": "SECONDS"}})
+    told = jobs.tuned(name)
+    assert told["HyperParameterTuningJobStatus"] == "Completed"
+    assert told["TrainingJobStatusCounters"]["Completed"] == 3
+    assert told["TrainingJobStatusCounters"]["Stopped"] == 1
+    assert told["BestTrainingJob"]["TunedHyperParameters"] == {"SECONDS": "0"}
+
+
+def test_an_event_has_the_documented_members(jobs: Jobs) -> None:
+    sample = json.loads((GOLDEN / "sagemaker_hyperparameter_tuning_job.json").read_text())
+    name = jobs.tune(config=at_once(1, 1))
+    heard = jobs.events(
+        lambda event: event["detail"].get("HyperParameterTuningJobName") == name,
+        lambda event: event["detail"]["HyperParameterTuningJobStatus"] == "Completed",
+    )
+    for event in heard:
+        assert set(event["detail"]) == set(sample["detail"])
