@@ -22,8 +22,16 @@ class Jobs:
         self.s3 = aws.client("s3")
         self.bucket = aws.name(BUCKET)
         self.s3.create_bucket(Bucket=self.bucket)
-        self._queue = _listening(aws)
+        self._rule = aws.name("jobs")
+        self._queue = _listening(aws, self._rule)
         self._heard: list[dict[str, Any]] = []
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        events = self.aws.client("events")
+        events.remove_targets(Rule=self._rule, Ids=["queue"])
+        events.delete_rule(Name=self._rule)
+        self.aws.client("sqs").delete_queue(QueueUrl=self._queue)
 
     def training(self, **more: Any) -> dict[str, Any]:
         """A request for a training job; `HyperParameters` and the rest as given."""
@@ -215,9 +223,9 @@ def until(look: Callable[[], Any]) -> Any:
     return found
 
 
-def _listening(aws: Target) -> str:
+def _listening(aws: Target, name: str) -> str:
     """A queue for the events of jobs; its URL."""
-    sqs, events, name = aws.client("sqs"), aws.client("events"), aws.name("jobs")
+    sqs, events = aws.client("sqs"), aws.client("events")
     url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     pattern = json.dumps({"source": ["aws.sagemaker", "aws.batch"]})

@@ -1,6 +1,7 @@
 """Service jobs: environments, queues, shares, retries and events, as AWS Batch documents them."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -79,8 +80,10 @@ LONG = {"HyperParameters": {"SECONDS": "60"}}
 
 
 @pytest.fixture(scope="module")
-def queues(aws: Target) -> Queues:
-    return Queues(aws)
+def queues(aws: Target) -> Iterator[Queues]:
+    made = Queues(aws)
+    yield made
+    made.jobs.close()
 
 
 @pytest.fixture(scope="module")

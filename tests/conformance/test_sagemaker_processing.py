@@ -1,5 +1,6 @@
 """Processing jobs: statuses, refusals, files and events, as SageMaker documents them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
 @pytest.fixture(scope="module")
-def jobs(aws: Target) -> Jobs:
-    return Jobs(aws)
+def jobs(aws: Target) -> Iterator[Jobs]:
+    made = Jobs(aws)
+    yield made
+    made.close()
 
 
 def taken(uri: str, **more: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from collections.abc import Iterator
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +19,10 @@ GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 @pytest.fixture(scope="module")
-def jobs(aws: Target) -> Jobs:
-    return Jobs(aws)
+def jobs(aws: Target) -> Iterator[Jobs]:
+    made = Jobs(aws)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Transform jobs: how input is split, filtered, answered, joined and put together again."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ JSON = {
 
 
 @pytest.fixture(scope="module")
-def jobs(aws: Target) -> Jobs:
-    return Jobs(aws)
+def jobs(aws: Target) -> Iterator[Jobs]:
+    made = Jobs(aws)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Tuning jobs: what they try, count, call the best and refuse, as SageMaker documents it."""
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ CHOICES = {
 
 
 @pytest.fixture(scope="module")
-def jobs(aws: Target) -> Jobs:
-    return Jobs(aws)
+def jobs(aws: Target) -> Iterator[Jobs]:
+    made = Jobs(aws)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
