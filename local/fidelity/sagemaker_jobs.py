@@ -36,7 +36,8 @@ OPERATIONS: Mapping[str, Fidelity] = {
     "CreateHyperParameterTuningJob": partial(
         "one training job definition, no warm start, no Autotune, no convergence detection;"
         " Bayesian is a distance-weighted surrogate; early stopping compares running means by"
-        " reported value, Hyperband halves by reported value; Auto scaling is logarithmic from"
+        " reported value, Hyperband halves by reported value,"
+        " and both forget what was reported before a restart; Auto scaling is logarithmic from"
         " three magnitudes on"
     ),
     "DescribeHyperParameterTuningJob": partial(
