@@ -22,7 +22,7 @@ TARGETS = {
     "SageMaker": "sagemaker",
 }
 SIGNING_NAMES = {"monitoring": "cloudwatch"}
-REST_SERVICES = frozenset({"lambda", "scheduler"})
+REST_SERVICES = frozenset({"batch", "lambda", "scheduler"})
 QUERY_SERVICES = frozenset({"cloudformation", "cloudwatch"})
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")

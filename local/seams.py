@@ -30,3 +30,32 @@ class Disturbs(Protocol):
     """What becomes of an event before it is matched: seconds of delay, and the event, each time."""
 
     def events(self, event: dict[str, Any]) -> Sequence[tuple[float, dict[str, Any]]]: ...
+
+
+class DisturbsJobs(Protocol):
+    """What may go wrong with a job's machines; asked again and again while a job lasts."""
+
+    def capacity(self, job: str, instance_type: str) -> bool:
+        """Whether there is a machine of this type now."""
+        ...
+
+    def interrupt(self, job: str) -> bool:
+        """Whether spot capacity is taken back now."""
+        ...
+
+    def breaks(self, job: str) -> bool:
+        """Whether the machine fails now, through no fault of the container."""
+        ...
+
+
+class Undisturbed:
+    """Machines that are always there and never fail."""
+
+    def capacity(self, job: str, instance_type: str) -> bool:
+        return True
+
+    def interrupt(self, job: str) -> bool:
+        return False
+
+    def breaks(self, job: str) -> bool:
+        return False

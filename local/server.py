@@ -13,6 +13,7 @@ from typing import Any
 
 from local import protocols
 from local.alarms import Alarms
+from local.batch import Batch
 from local.bodies import Bodies
 from local.clock import Clock
 from local.cloud import Account
@@ -72,9 +73,12 @@ class Server:
         bus = EventBus(account, clock, lambdas, queues)
         scheduler = Scheduler(account, clock, lambdas, queues, bus)
         alarms = Alarms(account, clock, metrics, bus)
-        images = Images(options.images)
-        self._sagemaker = SageMaker(account, clock, bus, metrics, logs, images, state)
+        self._sagemaker = SageMaker(
+            account, clock, bus, metrics, logs, Images(options.images), state
+        )
+        batch = Batch(account, clock, self._sagemaker.handle, bus)
         services = {
+            "batch": batch.handle,
             "events": bus.handle,
             "scheduler": scheduler.handle,
             "cloudwatch": CloudWatch(account, clock, metrics, alarms).handle,
@@ -91,6 +95,7 @@ class Server:
             scheduler,
             alarms,
             self._sagemaker,
+            batch,
             *lasting,
         ]
         self._assembled = Front(

@@ -4,6 +4,7 @@ import json
 import logging
 import tarfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,23 +18,59 @@ class FilesError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class S3Object:
+    """An object, and where it lies below what was asked for."""
+
+    bucket: str
+    key: str
+    relative: str
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of the objects one machine of several is given."""
+
+    index: int
+    count: int
+
+    def of(self, found: Sequence[S3Object]) -> Sequence[S3Object]:
+        return found[self.index :: self.count]
+
+
+WHOLE = Shard(0, 1)
+
+
+@dataclass(frozen=True)
 class S3Files:
     """Downloads and uploads by URI."""
 
     s3: Any
     """A boto3 client."""
 
-    def fetch(self, uri: str, folder: Path, *, manifest: bool = False) -> int:
-        """Everything under a prefix (or named by a manifest) into `folder`; how many files."""
+    def fetch(self, uri: str, folder: Path, *, manifest: bool = False, shard: Shard = WHOLE) -> int:
+        """What lies under a prefix (or is named by a manifest) into `folder`; how many files."""
         folder.mkdir(parents=True, exist_ok=True)
-        found = self._of_manifest(uri) if manifest else self._of_prefix(uri)
-        for bucket, key, relative in found:
-            target = _inside(folder, relative)
+        wanted = shard.of(self.found(uri, manifest=manifest))
+        for each in wanted:
+            target = _inside(folder, each.relative)
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.s3.download_file(bucket, key, str(target))
-        if not found:
+            self.s3.download_file(each.bucket, each.key, str(target))
+        return len(wanted)
+
+    def found(self, uri: str, *, manifest: bool = False) -> list[S3Object]:
+        """The objects under a prefix, or named by a manifest; FilesError when there is none."""
+        listed = self._of_manifest(uri) if manifest else self._of_prefix(uri)
+        if not listed:
             raise FilesError(f"ClientError: no objects found under S3 URL {uri!r} given in input")
-        return len(found)
+        return [S3Object(*each) for each in listed]
+
+    def read(self, each: S3Object) -> bytes:
+        body: bytes = self.s3.get_object(Bucket=each.bucket, Key=each.key)["Body"].read()
+        return body
+
+    def write(self, uri: str, body: bytes) -> None:
+        bucket, key = _split(uri)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
 
     def send(self, folder: Path, uri: str) -> None:
         """Every file under `folder` to below `uri`."""
@@ -46,12 +83,12 @@ class S3Files:
         key = "/".join([prefix.rstrip("/"), path.relative_to(folder).as_posix()])
         self.s3.upload_file(str(path), bucket, key.lstrip("/"))
 
-    def send_archive(self, folder: Path, uri: str) -> None:
-        """The content of `folder` as one .tar.gz object."""
+    def send_archive(self, folders: Sequence[Path], uri: str) -> None:
+        """The content of the folders as one .tar.gz object."""
         bucket, key = _split(uri)
-        archive = folder.parent / f".{PurePosixPath(key).name}"
+        archive = folders[0].parent / f".{PurePosixPath(key).name}"
         with tarfile.open(archive, "w:gz") as tar:
-            for path in sorted(folder.iterdir()):
+            for path in (inside for folder in folders for inside in sorted(folder.iterdir())):
                 tar.add(path, arcname=path.name)
         self.s3.upload_file(str(archive), bucket, key)
         archive.unlink()

@@ -1,26 +1,36 @@
-"""What training and processing jobs have in common: a record that moves on, and one process."""
+"""What all jobs have in common: a record that outlasts the process, and a name that is taken."""
 
-import itertools
-import time
-from collections.abc import Callable, Mapping
+import logging
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Event, RLock
-from typing import Any
+from pathlib import Path
+from threading import Event, RLock, Thread
+from typing import Any, Protocol
 
 from local.errors import AwsError
-from local.processes import Child
-from local.sagemaker.container import Container
-from local.sagemaker.parts import GRACE, Parts, Request, invalid
+from local.sagemaker.parts import Parts, Request, invalid
+from local.store import Shelf
 
-_POLL = 0.05
-_NICENESS = 19
-"""In AWS a job has machines of its own; here it must not slow down what serves."""
-_STREAMS = itertools.count(1)
+FINAL = frozenset({"Completed", "Failed", "Stopped"})
+log = logging.getLogger("local.sagemaker")
 
 
 class StoppedError(Exception):
-    """The job was asked to stop before its container had ended."""
+    """The job was asked to stop before it had ended."""
+
+
+class ClosedError(Exception):
+    """The server ends: nothing of the job may be told or kept any more."""
+
+
+class Process(Protocol):
+    """What a job starts on a machine."""
+
+    def kill(self) -> None: ...
+
+    def wait(self, seconds: float | None = None) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -34,14 +44,24 @@ class Ending:
 
 @dataclass
 class Job:
-    """One job: what DescribeX tells, and the way to stop it."""
+    """One job: what DescribeX tells, what else is kept of it, and the way to stop it."""
 
     name: str
     told: dict[str, Any]
-    container: Container
+    place: Path
+    """The folder of its containers."""
+    shelf: Shelf
+    kept: dict[str, Any] = field(default_factory=dict)
     stopping: Event = field(default_factory=Event)
+    closing: Event = field(default_factory=Event)
     lock: RLock = field(default_factory=RLock)
-    child: Child | None = None
+    children: list[Process] = field(default_factory=list)
+
+    def keep(self) -> None:
+        """What is told and kept now is there after a crash."""
+        with self.lock:
+            self.unless_closed()
+            self.shelf.put(self.name, {"told": self.told, "kept": self.kept})
 
     def update(self, **fields: Any) -> None:
         with self.lock:
@@ -51,8 +71,13 @@ class Job:
         with self.lock:
             return dict(self.told)
 
+    def unless_closed(self) -> None:
+        if self.closing.is_set():
+            raise ClosedError
+
     def unless_stopped(self) -> None:
-        """Raises StoppedError."""
+        """Raises StoppedError, and ClosedError when the server ends."""
+        self.unless_closed()
         if self.stopping.is_set():
             raise StoppedError
 
@@ -61,42 +86,77 @@ class Job:
         self.stopping.wait(seconds)
         self.unless_stopped()
 
-    def kill(self) -> None:
+    def strike(self) -> bool:
+        """SIGKILL for its processes, as if memory had run out; whether there were any."""
+        with self.lock:
+            children = list(self.children)
+        for child in children:
+            child.kill()
+        return bool(children)
+
+    def close(self) -> None:
         """For the end of the server: when this returns, its processes are gone."""
         with self.lock:
+            self.closing.set()
             self.stopping.set()
-            child = self.child
-        if child is not None:
+            children = list(self.children)
+        for child in children:
             child.kill()
+        for child in children:
             child.wait(5)
+
+    def tidy(self) -> None:
+        """Its machines are given back, and what lay on them is gone."""
+        shutil.rmtree(self.place, ignore_errors=True)
 
 
 class JobBook:
-    """Jobs by name; a name is taken for good."""
+    """Jobs of one kind by name, each on the shelf."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, parts: Parts, kind: str, described: str) -> None:
         self._kind = kind
+        self._described = described
         self._lock = RLock()
-        self._jobs: dict[str, Job] = {}
+        self._closed = False
+        self._shelf = parts.account.store.shelf(f"sagemaker {kind} jobs")
+        self._folder = parts.state / "jobs" / kind
+        self._jobs = {
+            name: self._job(name, each["told"], each["kept"])
+            for name, each in self._shelf.all().items()
+        }
 
-    def add(self, job: Job, arn: str) -> None:
-        """Raises ResourceInUse when there is one of this name."""
+    def add(self, name: str, told: dict[str, Any], arn: str, **kept: Any) -> Job:
+        """A new job; ResourceInUse when there is one of this name, ClosedError at the end."""
+        job = self._job(name, told, kept)
         with self._lock:
-            if job.name in self._jobs:
+            if self._closed:
+                raise ClosedError
+            if name in self._jobs:
                 raise AwsError(
                     "ResourceInUse",
-                    f"{self._kind} job names must be unique within an AWS account and region,"
-                    f" and a {self._kind.lower()} job with this name already exists ({arn})",
+                    f"{self._described} names must be unique within an AWS account and region,"
+                    f" and a {_lowered(self._described)} with this name already exists ({arn})",
                 )
-            self._jobs[job.name] = job
+            job.keep()
+            self._jobs[name] = job
+        return job
 
     def find(self, name: str) -> Job:
         """Raises SageMaker's error when there is none."""
-        with self._lock:
-            job = self._jobs.get(name)
+        job = self.get(name)
         if job is None:
             raise invalid("Requested resource not found.")
         return job
+
+    def get(self, name: str) -> Job | None:
+        with self._lock:
+            return self._jobs.get(name)
+
+    def remove(self, job: Job) -> None:
+        """Its name is free again."""
+        with self._lock, job.lock:
+            self._jobs.pop(job.name, None)
+            self._shelf.drop(job.name)
 
     def all(self) -> list[Job]:
         with self._lock:
@@ -105,60 +165,42 @@ class JobBook:
     def described(self) -> list[Request]:
         return [job.described() for job in self.all()]
 
-    def kill(self) -> None:
+    def close(self) -> None:
+        """No process is left and none is started any more."""
+        with self._lock:
+            self._closed = True
         for job in self.all():
-            job.kill()
+            job.close()
+
+    def _job(self, name: str, told: dict[str, Any], kept: dict[str, Any]) -> Job:
+        return Job(name, told, self._folder / name, self._shelf, kept)
 
 
-def _nothing(*_: str) -> None:
-    return
+def in_background(job: Job, work: Callable[[], None]) -> None:
+    """A thread of the job's own, which says nothing any more once the server ends."""
+
+    def quietly() -> None:
+        try:
+            work()
+        except ClosedError:
+            return
+        except Exception:
+            if not job.closing.is_set():
+                log.exception("job %s", job.name)
+
+    Thread(target=quietly, name=f"job-{job.name}", daemon=True).start()
 
 
-def run(
-    parts: Parts,
-    job: Job,
-    command: list[str],
-    *,
-    environment: Mapping[str, str],
-    group: str,
-    limit: float,
-    heard: Callable[[str], None] = _nothing,
-    meanwhile: Callable[[], None] = _nothing,
-) -> int:
-    """Run a container to its end; its exit status.
-
-    `heard` gets each line of its output, `meanwhile` is called again and again while it runs.
-    Raises StoppedError when it was stopped, TimeoutError when it ran longer than `limit` seconds
-    (both after SIGTERM and the scaled grace).
-    """
-    stream = f"{job.name}/algo-1-{int(parts.now().timestamp())}{next(_STREAMS)}"
-
-    def line(text: str) -> None:
-        parts.logs.write(group, stream, [text])
-        heard(text)
-
-    with job.lock:
-        job.unless_stopped()
-        child = job.child = Child(
-            command,
-            environment=environment,
-            cwd=job.container.base.parents[1],
-            line=line,
-            niceness=_NICENESS,
-        )
-    deadline = time.monotonic() + limit
-    while (status := child.wait(_POLL)) is None:
-        if job.stopping.is_set():
-            child.end(parts.clock.scaled(GRACE))
-            raise StoppedError
-        if time.monotonic() > deadline:
-            child.end(parts.clock.scaled(GRACE))
-            raise TimeoutError
-        meanwhile()
-    child.kill()  # what the container's first process has left behind
-    return status
+def started(request: Request, now: datetime, **fields: Any) -> dict[str, Any]:
+    """What is told of a job that has just been made."""
+    told = {key: value for key, value in request.items() if key != "Tags"}
+    return told | fields | {"CreationTime": now, "LastModifiedTime": now}
 
 
 def seconds_between(start: datetime | None, end: datetime) -> int:
     """Whole billable seconds, at least one."""
     return max(1, round((end - start).total_seconds())) if start else 0
+
+
+def _lowered(name: str) -> str:
+    return name[0].lower() + name[1:]

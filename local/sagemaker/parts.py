@@ -15,7 +15,7 @@ from local.cloud import Account
 from local.errors import AwsError
 from local.images import Images
 from local.sagemaker.tags import Tags
-from local.seams import PutsMetrics, WritesLogs
+from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
 
 Request = dict[str, Any]
 Operations = Mapping[str, Callable[[Request], Request]]
@@ -46,6 +46,7 @@ class Parts:
         default_factory=lambda: ThreadPoolExecutor(64, thread_name_prefix="sagemaker")
     )
     pause: Callable[[float], None] = time.sleep
+    disturbances: DisturbsJobs = field(default_factory=Undisturbed)
 
     @cached_property
     def tags(self) -> Tags:

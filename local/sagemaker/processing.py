@@ -1,15 +1,11 @@
-"""Processing jobs: inputs down to their local paths, one real process, outputs up."""
+"""Processing jobs: inputs down to their local paths, real processes, outputs up."""
 
-from local.images import ImageError
-from local.sagemaker.container import Container
-from local.sagemaker.files import FilesError, S3Files
-from local.sagemaker.job import Ending, Job, JobBook, StoppedError, run
+from local.errors import AwsError
+from local.sagemaker.job import FINAL, JobBook, in_background, started
 from local.sagemaker.listing import Listing
-from local.sagemaker.parts import Operations, Parts, Request, invalid, milliseconds, with_times
+from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
+from local.sagemaker.processing_run import ProcessingRun, tell
 
-_PROVISIONING = 30.0
-_LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-_FINAL = frozenset({"Completed", "Failed", "Stopped"})
 _LISTING = Listing(
     "ProcessingJobName",
     (
@@ -31,35 +27,41 @@ class ProcessingJobs:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._files = S3Files(parts.account.client("s3"))
-        self._book = JobBook("Processing")
+        self._book = JobBook(parts, "processing", "Processing job")
         self.operations: Operations = {
             "CreateProcessingJob": self._create,
             "DescribeProcessingJob": lambda r: self._book.find(r["ProcessingJobName"]).described(),
             "ListProcessingJobs": self._list,
             "StopProcessingJob": self._stop,
+            "DeleteProcessingJob": self._delete,
         }
+
+    def start(self) -> None:
+        """Begin anew what was in progress when the process ended."""
+        for job in self._book.all():
+            if job.told["ProcessingJobStatus"] not in FINAL:
+                if job.told["ProcessingJobStatus"] == "Stopping":
+                    job.stopping.set()
+                in_background(job, ProcessingRun(self._parts, job))
 
     def stop(self) -> None:
         """No job's process is left when this returns."""
-        self._book.kill()
+        self._book.close()
+
+    def strike(self, name: str) -> bool:
+        """Kill a job's processes, as if their memory had run out; whether there were any."""
+        job = self._book.get(name)
+        return job is not None and job.strike()
 
     def _create(self, request: Request) -> Request:
+        _check(request)
         parts, name = self._parts, request["ProcessingJobName"]
         arn = parts.account.arn("sagemaker", f"processing-job/{name}")
-        now = parts.now()
-        told = {k: v for k, v in request.items() if k != "Tags"} | {
-            "ProcessingJobArn": arn,
-            "ProcessingJobStatus": "InProgress",
-            "CreationTime": now,
-            "LastModifiedTime": now,
-        }
-        base = parts.state / "jobs" / name / "opt" / "ml"
-        job = Job(name, told, Container(base))
-        self._book.add(job, arn)
+        told = started(request, parts.now(), ProcessingJobArn=arn, ProcessingJobStatus="InProgress")
+        job = self._book.add(name, told, arn)
         parts.tags.put(arn, request.get("Tags", []))
-        self._tell(job)
-        parts.pool.submit(self._run, job)
+        tell(parts, job)
+        in_background(job, ProcessingRun(parts, job))
         return {"ProcessingJobArn": arn}
 
     def _list(self, request: Request) -> Request:
@@ -70,7 +72,7 @@ class ProcessingJobs:
         job = self._book.find(request["ProcessingJobName"])
         with job.lock:
             status = job.told["ProcessingJobStatus"]
-            if status in _FINAL:
+            if status in FINAL:
                 raise invalid(
                     f"The request was rejected because the processing job is in status {status}."
                 )
@@ -80,91 +82,43 @@ class ProcessingJobs:
                     "ProcessingJobStatus": "Stopping",
                     "LastModifiedTime": self._parts.now(),
                 }
-                self._tell(job)
+                job.keep()
+                tell(self._parts, job)
         return {}
 
-    def _run(self, job: Job) -> None:
-        try:
-            ending = self._ended(job, self._process(job))
-        except StoppedError:
-            ending = Ending("Stopped")
-        except TimeoutError:
-            job.update(ExitMessage="The job exceeded its MaxRuntimeInSeconds")
-            ending = Ending("Stopped")
-        except (FilesError, ImageError) as error:
-            ending = Ending("Failed", str(error))
-        except Exception as error:  # noqa: BLE001  # what breaks here is AWS's own fault
-            ending = Ending("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-        self._end(job, ending)
-
-    def _ended(self, job: Job, status: int) -> Ending:
-        said = job.container.read("/opt/ml/output/message")
-        if said:
-            job.update(ExitMessage=said)
-        if status == 0:
-            return Ending("Completed")
-        return Ending("Failed", f"AlgorithmError: {said or 'no message'}, exit code: {status}")
-
-    def _process(self, job: Job) -> int:
-        parts, container, told = self._parts, job.container, job.told
-        job.provision(parts.clock.scaled(_PROVISIONING))
-        for each in told.get("ProcessingInputs", []):
-            source = each["S3Input"]
-            manifest = source.get("S3DataType") == "ManifestFile"
-            self._files.fetch(
-                source["S3Uri"], container.folder(source["LocalPath"]), manifest=manifest
+    def _delete(self, request: Request) -> Request:
+        job = self._book.find(request["ProcessingJobName"])
+        status = job.described()["ProcessingJobStatus"]
+        if status not in FINAL:
+            raise AwsError(
+                "ResourceInUse",
+                f"Processing job {job.name} cannot be deleted while it is in status {status}.",
             )
-        outputs = told.get("ProcessingOutputConfig", {}).get("Outputs", [])
-        for each in outputs:
-            container.folder(each["S3Output"]["LocalPath"])
-        container.folder("/opt/ml/output")
-        job.update(ProcessingStartTime=parts.now())
-        status = run(
-            parts,
-            job,
-            self._command(job),
-            environment=self._environment(job),
-            group=_LOG_GROUP,
-            limit=told.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400),
-        )
-        for each in outputs:
-            target = each["S3Output"]
-            self._files.send(container.path(target["LocalPath"]), target["S3Uri"])
-        return status
+        self._book.remove(job)
+        return {}
 
-    def _command(self, job: Job) -> list[str]:
-        spec = job.told["AppSpecification"]
-        words = self._parts.images.command(
-            spec["ImageUri"],
-            entrypoint=spec.get("ContainerEntrypoint", []),
-            arguments=spec.get("ContainerArguments", []),
-        )
-        return job.container.words(words)
 
-    def _environment(self, job: Job) -> dict[str, str]:
-        told = job.told
-        isolated = bool(told.get("NetworkConfig", {}).get("EnableNetworkIsolation"))
-        own = {"PROCESSING_JOB_NAME": job.name, **told.get("Environment", {})}
-        return self._parts.environment(isolated=isolated) | job.container.environment(own)
+def _check(request: Request) -> None:
+    """Raise SageMaker's error for what does not fit together, or is not part of this AWS."""
+    for each in request.get("ProcessingInputs", []):
+        refuse(each, "DatasetDefinition", "AppManaged")
+        source = each.get("S3Input")
+        if source is None:
+            raise invalid(f"ProcessingInput {each['InputName']} needs an S3Input here.")
+        if source.get("S3InputMode") == "Pipe":
+            raise invalid("S3InputMode Pipe: not emulated yet.")
+        if source.get("S3CompressionType") == "Gzip":
+            raise invalid("S3CompressionType Gzip is only supported with S3InputMode Pipe.")
+    for each in request.get("ProcessingOutputConfig", {}).get("Outputs", []):
+        refuse(each, "FeatureStoreOutput", "AppManaged")
+        if "LocalPath" not in each.get("S3Output", {}):
+            raise invalid(f"ProcessingOutput {each['OutputName']} needs an S3Output LocalPath.")
+    _check_names(request)
 
-    def _end(self, job: Job, ending: Ending) -> None:
-        """A job that was told to stop in time is never Completed."""
-        now = self._parts.now()
-        with job.lock:
-            stopped = ending.status == "Completed" and job.stopping.is_set()
-            job.told |= {
-                "ProcessingJobStatus": "Stopped" if stopped else ending.status,
-                "ProcessingEndTime": now,
-                "LastModifiedTime": now,
-            }
-            if ending.reason:
-                job.told["FailureReason"] = ending.reason[:1024]
-            self._tell(job)
 
-    def _tell(self, job: Job) -> None:
-        told = {"ExperimentConfig": {}, **job.described()}
-        self._parts.tell(
-            "SageMaker Processing Job State Change",
-            told["ProcessingJobArn"],
-            with_times(told, milliseconds),
-        )
+def _check_names(request: Request) -> None:
+    inputs = [each["InputName"] for each in request.get("ProcessingInputs", [])]
+    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    for names in (inputs, [each["OutputName"] for each in outputs]):
+        if len(set(names)) < len(names):
+            raise invalid("Names of processing inputs and outputs must be unique.")

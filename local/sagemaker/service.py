@@ -14,8 +14,10 @@ from local.sagemaker.processing import ProcessingJobs
 from local.sagemaker.registry import Registry
 from local.sagemaker.runtime import Reply, Runtime
 from local.sagemaker.training import TrainingJobs
+from local.sagemaker.transform import TransformJobs
+from local.sagemaker.tuning import TuningJobs
 from local.sagemaker.validation import validated
-from local.seams import PutsMetrics, WritesLogs
+from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
 
 
 class SageMaker:
@@ -30,16 +32,29 @@ class SageMaker:
         logs: WritesLogs,
         images: Images,
         state: Path,
+        disturbances: DisturbsJobs | None = None,
     ) -> None:
-        parts = Parts(account, clock, bus, metrics, logs, images, state / "sagemaker")
+        parts = Parts(
+            account,
+            clock,
+            bus,
+            metrics,
+            logs,
+            images,
+            state / "sagemaker",
+            disturbances=disturbances or Undisturbed(),
+        )
         self._training = TrainingJobs(parts)
         self._processing = ProcessingJobs(parts)
         registry = Registry(parts)
         models = Models(parts, registry)
+        self._transform = TransformJobs(parts, models)
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
         self._tags = parts.tags
-        owners = (self._training, self._processing, registry, models, self._endpoints)
+        tuning = TuningJobs(parts, self._training)
+        self._jobs = (self._training, self._processing, self._transform, tuning)
+        owners = (*self._jobs, registry, models, self._endpoints)
         self.operations: Operations = {
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
@@ -58,12 +73,18 @@ class SageMaker:
         """One request of a user; `headers` by lower-cased names. Raises AwsError."""
         return self._runtime.invoke(name, body=body, headers=headers)
 
+    def strike(self, job: str) -> bool:
+        """Kill the processes of the jobs of this name; whether there were any."""
+        return [jobs.strike(job) for jobs in self._jobs].count(True) > 0
+
     def start(self) -> None:
+        for jobs in self._jobs:
+            jobs.start()
         self._endpoints.start()
 
     def stop(self) -> None:
-        self._training.stop()
-        self._processing.stop()
+        for jobs in reversed(self._jobs):
+            jobs.stop()
         self._endpoints.stop()
 
     def _add_tags(self, request: Request) -> Request:

@@ -1,20 +1,18 @@
-"""Training jobs: channels down, one real process on /opt/ml, artifacts and checkpoints up."""
+"""Training jobs: channels down, real processes on /opt/ml, artifacts and checkpoints up."""
 
 from typing import Any
 
-from local.images import ImageError
-from local.sagemaker.container import Container
-from local.sagemaker.files import FilesError
+from local.errors import AwsError
 from local.sagemaker.final_metrics import FinalMetrics
-from local.sagemaker.job import Ending, Job, JobBook, StoppedError, run, seconds_between
+from local.sagemaker.job import FINAL, Job, JobBook, in_background, started
 from local.sagemaker.listing import Listing
-from local.sagemaker.parts import Operations, Parts, Request, invalid, milliseconds, with_times
+from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
 from local.sagemaker.training_files import TrainingFiles
+from local.sagemaker.training_rules import check_training
+from local.sagemaker.training_run import TrainingRun
+from local.sagemaker.training_status import move
+from local.sagemaker.warm_pools import WarmPools, keep_alive
 
-_PROVISIONING = 30.0
-_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-_FINAL = frozenset({"Completed", "Failed", "Stopped"})
-_UNTOLD = frozenset({"FinalMetricDataList", "ModelArtifacts", "BillableTimeInSeconds"})
 _LISTING = Listing(
     "TrainingJobName",
     (
@@ -25,8 +23,10 @@ _LISTING = Listing(
         "LastModifiedTime",
         "TrainingJobStatus",
         "SecondaryStatus",
+        "WarmPoolStatus",
     ),
     status_key="TrainingJobStatus",
+    also=frozenset({"WarmPoolStatusEquals"}),
 )
 
 
@@ -36,160 +36,121 @@ class TrainingJobs:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._files = TrainingFiles(parts)
-        self._book = JobBook("Training")
+        self._book = JobBook(parts, "training", "Training job")
+        self._pools = WarmPools(parts, self._book)
+        self._metrics: dict[str, FinalMetrics] = {}
         self.operations: Operations = {
-            "CreateTrainingJob": self._create,
-            "DescribeTrainingJob": lambda r: self._book.find(r["TrainingJobName"]).described(),
+            "CreateTrainingJob": self.create,
+            "DescribeTrainingJob": lambda r: self.described(r["TrainingJobName"]),
             "ListTrainingJobs": self._list,
-            "StopTrainingJob": self._stop,
+            "StopTrainingJob": self.stop_job,
+            "UpdateTrainingJob": self._update,
+            "DeleteTrainingJob": self._delete,
         }
+
+    def start(self) -> None:
+        """Take up again what was in progress when the process ended."""
+        for job in self._book.all():
+            if job.told["TrainingJobStatus"] not in FINAL:
+                self._take_up(job)
 
     def stop(self) -> None:
         """No job's process is left when this returns."""
-        self._book.kill()
+        self._book.close()
 
-    def _create(self, request: Request) -> Request:
-        parts, name = self._parts, request["TrainingJobName"]
-        algorithm = request["AlgorithmSpecification"]
-        if "TrainingImage" not in algorithm:
-            raise invalid("AlgorithmSpecification needs a TrainingImage here.")
-        metrics = FinalMetrics(algorithm.get("MetricDefinitions", []))
-        arn = parts.account.arn("sagemaker", f"training-job/{name}")
-        now = parts.now()
-        told = {k: v for k, v in request.items() if k != "Tags"} | {
-            "TrainingJobArn": arn,
-            "TrainingJobStatus": "InProgress",
-            "SecondaryStatus": "Starting",
-            "CreationTime": now,
-            "LastModifiedTime": now,
-            "SecondaryStatusTransitions": [],
-        }
-        base = parts.state / "jobs" / name / "opt" / "ml"
-        job = Job(name, told, Container(base))
-        self._book.add(job, arn)
-        parts.tags.put(arn, request.get("Tags", []))
-        self._move(job, "Starting", "Starting the training job")
-        parts.pool.submit(self._run, job, metrics)
+    def strike(self, name: str) -> bool:
+        """Kill a job's processes, as if their memory had run out; whether there were any."""
+        job = self._book.get(name)
+        return job is not None and job.strike()
+
+    def described(self, name: str) -> Request:
+        return self._pools.described(self._book.find(name))
+
+    def told(self, name: str) -> Request | None:
+        """What is told of a job; nothing of one that is not there."""
+        job = self._book.get(name)
+        return self._pools.described(job) if job is not None else None
+
+    def curve(self, name: str, metric: str) -> list[float]:
+        """What a job has said of one metric since this process began."""
+        heard = self._metrics.get(name)
+        return heard.curve(metric) if heard is not None else []
+
+    def create(self, request: Request, **told: Any) -> Request:
+        """A new job; `told` is told of it besides the request."""
+        check_training(request)
+        metrics = FinalMetrics(request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        name = request["TrainingJobName"]
+        arn = self._parts.account.arn("sagemaker", f"training-job/{name}")
+        told = started(
+            request,
+            self._parts.now(),
+            TrainingJobArn=arn,
+            TrainingJobStatus="InProgress",
+            SecondaryStatus="Starting",
+            SecondaryStatusTransitions=[],
+            **told,
+        )
+        job = self._book.add(name, told, arn)
+        self._parts.tags.put(arn, request.get("Tags", []))
+        move(self._parts, job, "Starting", "Starting the training job")
+        self._run(job, metrics)
         return {"TrainingJobArn": arn}
 
-    def _list(self, request: Request) -> Request:
-        found, token = _LISTING.page(request, self._book.described())
-        return {"TrainingJobSummaries": found, **token}
-
-    def _stop(self, request: Request) -> Request:
+    def stop_job(self, request: Request) -> Request:
         job = self._book.find(request["TrainingJobName"])
         with job.lock:
             status = job.told["TrainingJobStatus"]
-            if status in _FINAL:
+            if status in FINAL:
                 raise invalid(
                     f"The request was rejected because the training job is in status {status}."
                 )
             if status != "Stopping":
                 job.stopping.set()
                 job.told["TrainingJobStatus"] = "Stopping"
-                self._move(job, "Stopping", "Stopping the training job")
+                move(self._parts, job, "Stopping", "Stopping the training job")
+        return {}
+
+    def _list(self, request: Request) -> Request:
+        wanted = request.get("WarmPoolStatusEquals")
+        told = [self._pools.described(job) for job in self._book.all()]
+        if wanted is not None:
+            told = [each for each in told if each.get("WarmPoolStatus", {}).get("Status") == wanted]
+        found, token = _LISTING.page(request, told)
+        return {"TrainingJobSummaries": found, **token}
+
+    def _update(self, request: Request) -> Request:
+        """The period of a warm pool alone."""
+        job = self._book.find(request["TrainingJobName"])
+        refuse(request, "ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig")
+        if "ResourceConfig" in request:
+            self._pools.keep_for(job, request["ResourceConfig"]["KeepAlivePeriodInSeconds"])
+        return {"TrainingJobArn": job.told["TrainingJobArn"]}
+
+    def _delete(self, request: Request) -> Request:
+        job = self._book.find(request["TrainingJobName"])
+        with job.lock:
+            status = job.told["TrainingJobStatus"]
+            if status not in FINAL:
+                raise AwsError(
+                    "ResourceInUse",
+                    f"Training job {job.name} cannot be deleted while it is in status {status}.",
+                )
+            if keep_alive(job):
+                self._pools.unless_available(job)
+            self._book.remove(job)
+        self._metrics.pop(job.name, None)
         return {}
 
     def _run(self, job: Job, metrics: FinalMetrics) -> None:
-        try:
-            ending = self._train(job, metrics)
-        except (FilesError, ImageError) as error:
-            ending = Ending("Failed", str(error))
-        except Exception as error:  # noqa: BLE001  # what breaks here is AWS's own fault
-            ending = Ending("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-        self._end(job, ending, metrics)
+        self._metrics[job.name] = metrics
+        in_background(job, TrainingRun(self._parts, self._files, self._pools, job, metrics))
 
-    def _train(self, job: Job, metrics: FinalMetrics) -> Ending:
-        """The whole job, its uploads included: whatever fails here is how it ends."""
-        try:
-            ending = self._trained(job, metrics)
-            if ending.status == "Completed":
-                self._advance(job, "Uploading", "Uploading generated training model")
-        except StoppedError:
-            ending = Ending("Stopped")
-        except TimeoutError:
-            ending = Ending("Stopped", secondary="MaxRuntimeExceeded")
-        checkpoints = self._files.checkpoints(job)
-        if checkpoints is not None:
-            checkpoints.send()
-        if ending.status != "Failed":
-            self._files.send(job)
-        return ending
-
-    def _trained(self, job: Job, metrics: FinalMetrics) -> Ending:
-        parts = self._parts
-        job.provision(parts.clock.scaled(_PROVISIONING))
-        self._advance(job, "Downloading", "Downloading input data")
-        self._files.fetch(job)
-        job.update(TrainingStartTime=parts.now())
-        self._advance(job, "Training", "Training image download completed. Training in progress.")
-
-        def heard(line: str) -> None:
-            metrics.hear(line, parts.now())
-            job.update(FinalMetricDataList=metrics.told())
-
-        checkpoints = self._files.checkpoints(job)
-        status = run(
-            parts,
-            job,
-            self._files.command(job),
-            environment=self._files.environment(job),
-            group=_LOG_GROUP,
-            limit=job.told["StoppingCondition"].get("MaxRuntimeInSeconds", 86400),
-            heard=heard,
-            meanwhile=checkpoints.keep_up if checkpoints is not None else lambda: None,
-        )
-        if status == 0:
-            return Ending("Completed")
-        said = job.container.read("/opt/ml/output/failure")
-        return Ending("Failed", f"AlgorithmError: {said or 'no failure file'}, exit code: {status}")
-
-    def _advance(self, job: Job, secondary: str, message: str) -> None:
-        """Enter the next phase; StoppedError when nothing but the end may come any more."""
-        with job.lock:
-            job.unless_stopped()
-            self._move(job, secondary, message)
-
-    def _end(self, job: Job, ending: Ending, metrics: FinalMetrics) -> None:
-        """A job that was told to stop in time is never Completed."""
-        now = self._parts.now()
-        with job.lock:
-            stopped = ending.status == "Completed" and job.stopping.is_set()
-            status = "Stopped" if stopped else ending.status
-            billed = seconds_between(job.told.get("TrainingStartTime"), now)
-            job.told |= {
-                "TrainingJobStatus": status,
-                "TrainingEndTime": now,
-                "TrainingTimeInSeconds": billed,
-                "BillableTimeInSeconds": billed,
-                "FinalMetricDataList": metrics.told(),
-            }
-            if ending.reason:
-                job.told["FailureReason"] = ending.reason[:1024]
-            self._move(job, ending.secondary or status, ending.reason[:1024])
-
-    def _move(self, job: Job, secondary: str, message: str) -> None:
-        """Enter a secondary status and tell the world, in this order for everybody."""
-        now = self._parts.now()
-        with job.lock:
-            transitions: list[dict[str, Any]] = job.told["SecondaryStatusTransitions"]
-            if transitions:
-                transitions[-1].setdefault("EndTime", now)
-            entry = {"Status": secondary, "StartTime": now, "StatusMessage": message}
-            job.told |= {
-                "SecondaryStatus": secondary,
-                "LastModifiedTime": now,
-                "SecondaryStatusTransitions": [*transitions, entry],
-            }
-            self._tell(job)
-
-    def _tell(self, job: Job) -> None:
-        arn = job.told["TrainingJobArn"]
-        told = {k: v for k, v in job.told.items() if k not in _UNTOLD}
-        detail = {"VpcConfig": {}, "HyperParameters": {}, "InputDataConfig": [], **told}
-        self._parts.tell(
-            "SageMaker Training Job State Change",
-            arn,
-            with_times(detail, lambda moment: str(milliseconds(moment)))
-            | {"Tags": self._parts.tags.of(arn)},
-        )
+    def _take_up(self, job: Job) -> None:
+        """A new cluster for a job whose machines are gone; one that was stopping just ends."""
+        definitions = job.told["AlgorithmSpecification"].get("MetricDefinitions", [])
+        if job.told["TrainingJobStatus"] == "Stopping":
+            job.stopping.set()
+        elif job.told["SecondaryStatus"] not in {"Starting", "Pending"}:
+            move(self._parts, job, "Restarting", "Restarting the training job")
+        self._run(job, FinalMetrics(definitions))

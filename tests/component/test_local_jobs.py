@@ -1,109 +1,23 @@
 """Training and processing jobs of the embedded SageMaker: how they move on, stop and end."""
 
 import os
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.clock import Clock
 from local.errors import AwsError
-from local.images import Images
-from local.sagemaker.parts import Parts
-from local.sagemaker.processing import ProcessingJobs
-from local.sagemaker.training import TrainingJobs
-from tests.fakes.embedded_aws import RecordedMetrics, core, eventually
-
-BUCKET = "states"
-SLEEP = "import time; print('up', flush=True); time.sleep(600)"
-
-
-@dataclass
-class Bus:
-    """Remembers SageMaker's events, and may answer one with an action of its own."""
-
-    details: list[Mapping[str, Any]] = field(default_factory=list)
-    reaction: Callable[[Mapping[str, Any]], None] = lambda _: None
-
-    def emit(
-        self, *, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]
-    ) -> str:
-        self.details.append(detail)
-        self.reaction(detail)
-        return "id"
-
-
-@dataclass
-class Logs:
-    """Remembers every line."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def write(self, group: str, stream: str, lines: Sequence[str]) -> None:
-        self.lines.extend(lines)
-
-
-@dataclass
-class World:
-    bus: Bus
-    logs: Logs
-    training: TrainingJobs
-    processing: ProcessingJobs
-
-    def train(self, source: str, **fields: Any) -> str:
-        """Start a job whose container runs `source`; its name."""
-        name = f"job-{uuid.uuid4().hex[:8]}"
-        algorithm = {
-            "TrainingImage": "python",
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["python3", "-c", source],
-            **fields.pop("AlgorithmSpecification", {}),
-        }
-        self.training.operations["CreateTrainingJob"](
-            {
-                "TrainingJobName": name,
-                "AlgorithmSpecification": algorithm,
-                "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/out"},
-                "StoppingCondition": {"MaxRuntimeInSeconds": 600},
-                **fields,
-            }
-        )
-        return name
-
-    def told(self, name: str) -> dict[str, Any]:
-        return self.training.operations["DescribeTrainingJob"]({"TrainingJobName": name})
-
-    def stop(self, name: str) -> None:
-        self.training.operations["StopTrainingJob"]({"TrainingJobName": name})
-
-    def ended(self, name: str) -> dict[str, Any]:
-        final = {"Completed", "Failed", "Stopped"}
-        eventually(lambda: self.told(name)["TrainingJobStatus"] in final)
-        return self.told(name)
-
-    def phases(self, name: str) -> list[str]:
-        return [d["SecondaryStatus"] for d in self.bus.details if d["TrainingJobName"] == name]
-
-
-def a_world(folder: Path, scale: float) -> World:
-    account = core().account
-    account.client("s3").create_bucket(Bucket=BUCKET)
-    bus, logs = Bus(), Logs()
-    images = Images([("python", f"{sys.executable} {{entrypoint}}")])
-    parts = Parts(account, Clock(scale), bus, RecordedMetrics(), logs, images, folder)
-    return World(bus, logs, TrainingJobs(parts), ProcessingJobs(parts))
+from tests.fakes.embedded_aws import core, eventually
+from tests.fakes.job_world import BUCKET, SLEEP, World, a_world
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = a_world(tmp_path, 10_000.0)
     yield made
-    made.training.stop()
-    made.processing.stop()
+    made.close()
 
 
 @pytest.fixture
@@ -111,8 +25,7 @@ def unhurried(tmp_path: Path) -> Iterator[World]:
     """A world whose machines take their real time to come."""
     made = a_world(tmp_path, 1.0)
     yield made
-    made.training.stop()
-    made.processing.stop()
+    made.close()
 
 
 def test_a_stopped_job_whose_output_cannot_be_kept_ends_all_the_same(world: World) -> None:
@@ -288,8 +201,9 @@ def test_lists_are_oldest_first_unless_asked_otherwise(world: World) -> None:
     assert listed(SortBy="Name", SortOrder="Ascending") == sorted(names)
     assert listed(CreationTimeAfter=second) == names[1:]
     assert listed(CreationTimeBefore=second) == names[:2]
-    with pytest.raises(AwsError, match="WarmPoolStatusEquals is not emulated yet"):
-        listed(WarmPoolStatusEquals="Available")
+    assert listed(WarmPoolStatusEquals="Available") == []
+    with pytest.raises(AwsError, match="TrainingPlanArnEquals is not emulated yet"):
+        listed(TrainingPlanArnEquals="any")
 
 
 def test_pages_join_without_loss(world: World) -> None:

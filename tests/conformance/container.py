@@ -1,12 +1,16 @@
 """The container image of the conformance checks: trains, processes or serves as it is told.
 
 A job's hyperparameters or environment say how it behaves: `EXIT` (status), `SECONDS` (work),
-`FAILURE` (what it writes to /opt/ml/output/failure), `PRINT` (a line). A server answers a request
+`FAILURE` (what it writes to /opt/ml/output/failure), `MESSAGE` (to /opt/ml/output/message), `PRINT`
+(a line), `TELL` (a file below /opt/ml to print), `LIST` (a folder there), `COPY` (`from:to` there),
+`OBJECTIVE` (the parameter whose square is its metric). With `ECHO` a server answers a body with
+itself. A server answers a request
 with its body and who it is (`VERSION`), after `DELAY` seconds, with `STATUS`.
 """
 
 import json
 import os
+import shutil
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,10 +35,20 @@ def work() -> int:
     """One job."""
     wish = told()
     print(wish.get("PRINT", "at work"), flush=True)
+    if "TELL" in wish:
+        print((ML / wish["TELL"]).read_text(), flush=True)
+    if "LIST" in wish:
+        print(json.dumps(sorted(each.name for each in (ML / wish["LIST"]).iterdir())), flush=True)
+    if "COPY" in wish:
+        source, target = wish["COPY"].split(":")
+        shutil.copytree(ML / source, ML / target, dirs_exist_ok=True)
+    if "OBJECTIVE" in wish:
+        print(f"objective={float(wish[wish['OBJECTIVE']]) ** 2}", flush=True)
     take(wish.get("SECONDS", "0"))
-    if "FAILURE" in wish:
-        (ML / "output").mkdir(parents=True, exist_ok=True)
-        (ML / "output" / "failure").write_text(wish["FAILURE"])
+    for wanted, name in (("FAILURE", "failure"), ("MESSAGE", "message")):
+        if wanted in wish:
+            (ML / "output").mkdir(parents=True, exist_ok=True)
+            (ML / "output" / name).write_text(wish[wanted])
     model = ML / "model"
     if model.is_dir():
         (model / "model.txt").write_text("made")
@@ -53,6 +67,9 @@ class Answers(BaseHTTPRequestHandler):
         wish = os.environ
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         take(wish.get("DELAY", "0"))
+        if "ECHO" in wish:
+            self._send(int(wish.get("STATUS", "200")), body)
+            return
         answer = {"version": wish.get("VERSION", ""), "body": body.decode("utf-8", "replace")}
         self._send(int(wish.get("STATUS", "200")), json.dumps(answer).encode())
 

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 TIME_SCALE = 600
 ROOT = Path(__file__).parents[2]
+CONTAINER = Path(__file__).with_name("container.py")
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,7 @@ def chosen() -> Iterator[Target]:
     if os.environ.get("SLUICE_CONFORMANCE") == "aws":
         yield Target(None)
         return
-    with embedded(
-        "--image", f'conformance="{sys.executable}" -m tests.conformance.container'
-    ) as target:
+    with embedded("--image", f'conformance="{sys.executable}" "{CONTAINER}"') as target:
         yield target
 
 
