@@ -80,9 +80,9 @@ class Server:
         }
         formation = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker]
+        self._running: list[Any] = [lambdas, bus, scheduler, alarms, self._sagemaker, formation]
         self._assembled = Front(
-            moto=with_identity(S3Events(account, bus).around(moto)),
+            moto=with_identity(S3Events(account, bus).around(moto), account),
             services=services,
             invoke_endpoint=self._invoke_endpoint,
             local={"/_local/health": self._health},
