@@ -97,6 +97,7 @@ class Server:
             self._sagemaker,
             batch,
             *lasting,
+            formation,
         ]
         self._assembled = Front(
             moto=moto,
@@ -167,7 +168,7 @@ def _moto(account: Account, bus: EventBus, port: int, state: Path) -> tuple[Rout
     snapshots.sweep()
     snapshots.restore()
     s3_events = S3Events(account, bus)
-    answer = with_identity(with_refusals(s3_events.around(moto)))
+    answer = with_identity(with_refusals(s3_events.around(moto)), account)
     s3_events.resume(moto.replay())
     return answer, [s3_events, Compactor(moto, snapshots)]
 

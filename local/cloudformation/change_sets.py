@@ -1,7 +1,7 @@
 """Change sets: a wanted state that waits for its execution."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,6 +24,8 @@ class HoldsStacks(Protocol):
 
     def target(self, stack: Stack, request: Request) -> Target: ...
 
+    def kept_target(self, stack: Stack, kept: Request) -> Target: ...
+
     def create(self, stack: Stack, target: Target) -> None: ...
 
     def update(self, stack: Stack, target: Target) -> None: ...
@@ -44,11 +46,18 @@ class ChangeSet:
 class ChangeSets:
     """Computed at creation, carried out at execution; both at once for the client."""
 
-    def __init__(self, account: Account, clock: Clock, stacks: HoldsStacks) -> None:
+    def __init__(
+        self, account: Account, clock: Clock, stacks: HoldsStacks, known: Mapping[str, Stack]
+    ) -> None:
         self._account = account
         self._clock = clock
         self._stacks = stacks
-        self._sets: dict[str, ChangeSet] = {}
+        self._kept = account.store.shelf("cloudformation.change_sets")
+        self._sets = {
+            identifier: self._read(kept, known[kept["stack"]])
+            for identifier, kept in self._kept.all().items()
+            if kept["stack"] in known
+        }
 
     def operations(self) -> dict[str, Callable[[Request], Request | None]]:
         return {
@@ -77,7 +86,33 @@ class ChangeSets:
             identifier, name, stack, target, self._clock.now(), _changes(stack, target), request
         )
         self._sets[identifier] = made
+        self._keep(made)
         return {"Id": identifier, "StackId": stack.id}
+
+    def _keep(self, each: ChangeSet) -> None:
+        plain = ("id", "name", "created", "changes", "executed")
+        target = each.target
+        kept = {
+            **{name: getattr(each, name) for name in plain},
+            "stack": each.stack.id,
+            "body": target.template.body,
+            "parameters": target.parameters,
+            "given": target.given,
+            "request": {k: v for k, v in each.request.items() if k != "TemplateBody"},
+        }
+        self._kept.put(each.id, kept)
+
+    def _read(self, kept: Request, stack: Stack) -> ChangeSet:
+        return ChangeSet(
+            id=kept["id"],
+            name=kept["name"],
+            stack=stack,
+            target=self._stacks.kept_target(stack, kept),
+            created=kept["created"],
+            changes=kept["changes"],
+            request=kept["request"],
+            executed=kept["executed"],
+        )
 
     def _stack_for(self, request: Request, *, creates: bool) -> Stack:
         if creates:
@@ -130,6 +165,7 @@ class ChangeSets:
             message = f"ChangeSet [{each.id}] cannot be executed in its current status"
             raise AwsError("InvalidChangeSetStatus", message)
         each.executed = True
+        self._keep(each)
         each.stack.tags = list(each.request.get("Tags") or each.stack.tags)
         each.stack.disable_rollback = bool(request.get("DisableRollback"))
         fresh = each.stack.status == "REVIEW_IN_PROGRESS"
@@ -137,9 +173,11 @@ class ChangeSets:
 
     def _delete(self, request: Request) -> None:
         try:
-            self._sets.pop(self._find(request).id, None)
+            each = self._find(request)
         except AwsError:
             return
+        self._sets.pop(each.id, None)
+        self._kept.drop(each.id)
 
     def _list(self, request: Request) -> Request:
         stack = self._stacks.find(request)

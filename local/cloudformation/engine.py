@@ -1,6 +1,7 @@
 """Makes a stack what its template says, resource by resource, and undoes what failed half-way."""
 
 import logging
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.clock import Clock
 from local.cloudformation.plan import in_order, included
-from local.cloudformation.provider import Ask, Provider
+from local.cloudformation.provider import MADE_NAME_SUFFIX, Ask, Provider
 from local.cloudformation.stack import Output, Resource, Stack
 from local.cloudformation.template import Made, Scope, Template
 from local.errors import AwsError
@@ -47,19 +48,20 @@ class Engine:
         try:
             self._apply(stack, target)
         except ResourceFailedError as error:
-            self._undo_create(stack, str(error))
+            self.undo_create(stack, str(error))
             return
         stack.become("CREATE_COMPLETE", self._clock.now())
 
-    def update(self, stack: Stack, target: Target) -> None:
-        before = replace_copy(stack)
+    def update(self, stack: Stack, target: Target, before: Stack) -> None:
+        """`before` is the stack as the operation found it, also when it was interrupted."""
         try:
-            replaced = self._apply(stack, target)
+            self._apply(stack, target)
         except ResourceFailedError as error:
-            self._undo_update(stack, before, error)
+            self.undo_update(stack, before, str(error), error.half_changed)
             return
         stack.become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", self._clock.now())
         wanted = set(included(target.template, target.scope))
+        replaced = [r for n, r in before.resources.items() if _replaced(r, stack.resources.get(n))]
         gone = [r for name, r in before.resources.items() if name not in wanted]
         failed = self._remove(stack, [*replaced, *gone], forget={r.logical_id for r in gone})
         stack.become("UPDATE_COMPLETE", self._clock.now(), "; ".join(failed))
@@ -75,9 +77,8 @@ class Engine:
             stack.deleted = self._clock.now()
             stack.become("DELETE_COMPLETE", stack.deleted)
 
-    def _apply(self, stack: Stack, target: Target) -> list[Resource]:
-        """Make or change everything the template includes; returns what was replaced."""
-        replaced: list[Resource] = []
+    def _apply(self, stack: Stack, target: Target) -> None:
+        """Make or change everything the template includes."""
         try:
             order = included(target.template, target.scope)
         except AwsError as error:
@@ -85,14 +86,11 @@ class Engine:
         for logical_id in order:
             old = stack.resources.get(logical_id)
             new = self._one(stack, logical_id, target, old)
-            stack.resources[logical_id] = new
+            stack.hold(new)
             target.scope.made[logical_id] = new.made
-            if old is not None and old.made.physical_id != new.made.physical_id:
-                replaced.append(old)
         stack.outputs = self._outputs(target)
         stack.template, stack.parameters = target.template, target.parameters
         stack.given = target.given
-        return replaced
 
     def _one(self, stack: Stack, logical_id: str, target: Target, old: Resource | None) -> Resource:
         definition = target.template.resources[logical_id]
@@ -104,11 +102,14 @@ class Engine:
                 return replace(old, definition=definition)
             verb = "CREATE" if old is None else "UPDATE"
             stack.tell(self._clock.now(), logical_id, physical, kind, f"{verb}_IN_PROGRESS", "")
-            ask = Ask(stack.name, stack.id, logical_id, properties)
-            made = self._bring_about(kind, ask, old)
+            fresh = secrets.token_hex(MADE_NAME_SUFFIX // 2)
+            token = stack.records.intent(stack, logical_id, fresh)
+            ask = Ask(stack.name, stack.id, logical_id, properties, token)
+            made = self._bring_about(kind, ask, old, again=token != fresh)
         except (AwsError, ClientError, BotoCoreError, KeyError, TypeError, ValueError) as error:
             reason = _reason(error)
             failed = "CREATE_FAILED" if old is None else "UPDATE_FAILED"
+            stack.records.without_intent(stack, logical_id)
             stack.tell(self._clock.now(), logical_id, physical, kind, failed, reason)
             told = f"{logical_id} ({kind}): {reason}"
             raise ResourceFailedError(told, half_changed=old) from error
@@ -116,15 +117,19 @@ class Engine:
         stack.tell(now, logical_id, made.physical_id, kind, f"{verb}_COMPLETE", "")
         return Resource(logical_id, kind, properties, made, f"{verb}_COMPLETE", now, definition)
 
-    def _bring_about(self, kind: str, ask: Ask, old: Resource | None) -> Made:
+    def _bring_about(self, kind: str, ask: Ask, old: Resource | None, *, again: bool) -> Made:
         provider = self._providers[kind]
-        if old is None:
+        if old is not None and old.kind == kind:
+            differs = [n for n in provider.immutable if old.get(n) != ask.properties.get(n)]
+            if not differs:
+                return provider.update(ask, old.properties, old.made)
+        try:
             return provider.create(ask)
-        if old.kind != kind:
-            return provider.create(ask)
-        if any(old.properties.get(n) != ask.properties.get(n) for n in provider.immutable):
-            return provider.create(ask)
-        return provider.update(ask, old.properties, old.made)
+        except (AwsError, ClientError) as error:
+            if not (again and ask.names and _exists(error)):
+                raise
+        provider.delete(ask, provider.leftover(ask.names[-1]))
+        return provider.create(ask)
 
     def _outputs(self, target: Target) -> list[Output]:
         outputs = []
@@ -175,10 +180,10 @@ class Engine:
                     return _reason(error)
             tell("DELETE_COMPLETE", "")
         if forget:
-            stack.resources.pop(resource.logical_id, None)
+            stack.let_go(resource.logical_id)
         return ""
 
-    def _undo_create(self, stack: Stack, reason: str) -> None:
+    def undo_create(self, stack: Stack, reason: str) -> None:
         if stack.disable_rollback:
             stack.become("CREATE_FAILED", self._clock.now(), reason)
             return
@@ -189,9 +194,10 @@ class Engine:
         status = "ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE"
         stack.become(status, self._clock.now(), "; ".join(failed))
 
-    def _undo_update(self, stack: Stack, before: Stack, error: ResourceFailedError) -> None:
-        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", self._clock.now(), str(error))
-        half = error.half_changed
+    def undo_update(
+        self, stack: Stack, before: Stack, reason: str, half: Resource | None = None
+    ) -> None:
+        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", self._clock.now(), reason)
         failed = [] if half is None else self._revert(stack, half, half)
         for name, resource in list(stack.resources.items()):
             old = before.resources.get(name)
@@ -206,8 +212,10 @@ class Engine:
             or before.resources[name].made.physical_id != each.made.physical_id
         ]
         failed += self._remove(stack, fresh, forget={r.logical_id for r in fresh})
-        stack.resources = dict(before.resources)
+        for resource in before.resources.values():
+            stack.hold(resource)
         stack.outputs, stack.template = list(before.outputs), before.template
+        stack.parameters, stack.given = dict(before.parameters), dict(before.given)
         status = "UPDATE_ROLLBACK_FAILED" if failed else "UPDATE_ROLLBACK_COMPLETE"
         stack.become(status, self._clock.now(), "; ".join(failed))
 
@@ -231,11 +239,24 @@ def _unretained(resource: Resource) -> Resource:
     return replace(resource, definition=definition)
 
 
-def _gone(error: Exception) -> bool:
-    code = error.code if isinstance(error, AwsError) else ""
+def _replaced(old: Resource, new: Resource | None) -> bool:
+    return new is not None and old.made.physical_id != new.made.physical_id
+
+
+def _code(error: Exception) -> str:
     if isinstance(error, ClientError):
-        code = str(error.response["Error"]["Code"])
-    return any(word in code for word in ("NotFound", "NoSuch", "NonExistent", "DoesNotExist"))
+        return str(error.response["Error"]["Code"])
+    return error.code if isinstance(error, AwsError) else ""
+
+
+def _gone(error: Exception) -> bool:
+    words = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
+    return any(word in _code(error) for word in words)
+
+
+def _exists(error: Exception) -> bool:
+    words = ("Exist", "Conflict", "InUse", "AlreadyOwned")
+    return any(word in _code(error) for word in words)
 
 
 def _reason(error: Exception) -> str:

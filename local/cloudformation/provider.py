@@ -2,9 +2,8 @@
 
 import json
 import re
-import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.clock import Clock
@@ -39,6 +38,9 @@ class Ask:
     stack_id: str
     logical_id: str
     properties: Properties
+    token: str = ""
+    """What ends a made-up name: the same again when an interrupted creation is repeated."""
+    names: list[str] = field(default_factory=list, compare=False)
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.properties.get(name, default)
@@ -55,10 +57,12 @@ class Ask:
         """The given physical name, or one made of stack, logical id and a random end."""
         if property_name and property_name in self.properties:
             return str(self.properties[property_name])
-        ending = secrets.token_hex(16)[:MADE_NAME_SUFFIX]
+        ending = self.token
         stem = re.sub(r"[^A-Za-z0-9-]", "-", f"{self.stack_name}-{self.logical_id}")
         made = f"{stem[: most - MADE_NAME_SUFFIX - 1].rstrip('-')}-{ending}"
-        return made.lower() if lower else made
+        told = made.lower() if lower else made
+        self.names.append(told)
+        return told
 
 
 class Provider:
@@ -71,6 +75,10 @@ class Provider:
 
     def create(self, ask: Ask) -> Made:
         raise NotImplementedError
+
+    def leftover(self, name: str) -> Made:
+        """What an interrupted creation under this made-up name has left."""
+        return Made(name)
 
     def update(self, ask: Ask, before: Properties, made: Made) -> Made:
         """Bring an existing resource from its old properties to those of `ask`."""

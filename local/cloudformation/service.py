@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from threading import Condition, Thread
 from typing import Any
 
@@ -11,16 +12,17 @@ from local.clock import Clock
 from local.cloud import Account
 from local.cloudformation import answers
 from local.cloudformation.change_sets import ChangeSets
-from local.cloudformation.engine import Engine, Target
+from local.cloudformation.engine import Engine, Target, replace_copy
 from local.cloudformation.errors import validation
 from local.cloudformation.parameters import checked_parameters, given_parameters, resolved_by_ssm
 from local.cloudformation.plan import check
 from local.cloudformation.provider import Handle, Surroundings
+from local.cloudformation.records import NOTHING, Records, as_kept, read_resource, template_of
 from local.cloudformation.resources import providers
 from local.cloudformation.sources import template_body
-from local.cloudformation.stack import Stack
+from local.cloudformation.stack import Output, Stack
 from local.cloudformation.template import Scope, Template
-from local.errors import AwsError
+from local.errors import AwsError, not_there
 
 HOLD_SECONDS = 20.0
 FINAL = frozenset({"DELETE_COMPLETE"})
@@ -41,10 +43,11 @@ class CloudFormation:
         self._clock = clock
         self._providers = providers(Surroundings(account, clock, services))
         self._engine = Engine(clock, self._providers)
-        self._stacks: dict[str, Stack] = {}
+        self._records = Records(account.store)
+        self._stacks = self._records.all()
         self._changed = Condition()
-        self._change_sets = ChangeSets(account, clock, self)
-        self._operations: dict[str, Operation] = {
+        self._change_sets = ChangeSets(account, clock, self, self._stacks)
+        self.operations: dict[str, Operation] = {
             "CreateStack": self._create_stack,
             "UpdateStack": self._update_stack,
             "DeleteStack": self._delete_stack,
@@ -60,17 +63,44 @@ class CloudFormation:
             "GetTemplateSummary": self._get_template_summary,
             "ValidateTemplate": self._get_template_summary,
             "UpdateTerminationProtection": self._protect,
-            "GetStackPolicy": lambda _: {},
-            "SetStackPolicy": lambda _: {},
             **self._change_sets.operations(),
         }
 
     def handle(self, action: str, request: Request) -> Request:
-        operation = self._operations.get(action)
+        operation = self.operations.get(action)
         if operation is None:
-            message = f"CloudFormation {action} is not part of the embedded AWS"
-            raise AwsError("UnknownOperationException", message)
+            raise not_there("cloudformation", action)
         return operation(request) or {}
+
+    def start(self) -> None:
+        """Take up what the end of the last process interrupted."""
+        for stack in self._all():
+            if stack.busy():
+                self._begun(stack, lambda stack=stack: self._go_on(stack))  # type: ignore[misc]  # bound per stack
+
+    def stop(self) -> None:
+        """An operation under way goes on with the next start."""
+
+    def _go_on(self, stack: Stack) -> None:
+        """Forward or back, as the stack was going."""
+        if stack.status == "DELETE_IN_PROGRESS":
+            self._engine.delete(stack)
+            return
+        kept = self._records.work_of(stack)
+        if stack.status == "ROLLBACK_IN_PROGRESS":
+            self._engine.undo_create(stack, stack.reason)
+        elif stack.status == "UPDATE_ROLLBACK_IN_PROGRESS":
+            self._engine.undo_update(stack, _before(stack, kept), stack.reason)
+        elif stack.status == "CREATE_IN_PROGRESS":
+            self._engine.create(stack, self.kept_target(stack, kept["target"]))
+        else:
+            target = self.kept_target(stack, kept["target"])
+            self._engine.update(stack, target, _before(stack, kept))
+
+    def kept_target(self, stack: Stack, kept: Request) -> Target:
+        template, values = template_of(kept["body"]), kept["parameters"]
+        scope = Scope(template, values, self._pseudo(stack), lambda name: self._export(name, stack))
+        return Target(template, values, kept["given"], scope)
 
     def find(self, request: Request) -> Stack:
         """A stack by name (the living one) or by id (deleted ones too)."""
@@ -94,11 +124,13 @@ class CloudFormation:
                 name=name,
                 id=identifier,
                 created=self._clock.now(),
-                template=Template("", {}, {}, {}, {}, {}),
+                template=NOTHING,
                 parameters={},
                 tags=list(request.get("Tags") or []),
                 capabilities=list(request.get("Capabilities") or []),
                 disable_rollback=_disables_rollback(request),
+                records=self._records,
+                protected=bool(request.get("EnableTerminationProtection")),
             )
             self._stacks[identifier] = stack
             return stack
@@ -106,6 +138,7 @@ class CloudFormation:
     def forget(self, stack: Stack) -> None:
         with self._changed:
             self._stacks.pop(stack.id, None)
+            self._records.forget(stack)
 
     def target(self, stack: Stack, request: Request) -> Target:
         """What the request wants the stack to be; everything AWS refuses at once is refused."""
@@ -120,14 +153,27 @@ class CloudFormation:
         scope = Scope(template, values, self._pseudo(stack), lambda name: self._export(name, stack))
         return Target(template, values, given, scope)
 
-    def perform(self, stack: Stack, status: str, work: Callable[[], None]) -> None:
+    def perform(
+        self, stack: Stack, status: str, work: Callable[[], None], target: Target | None = None
+    ) -> None:
         """Run an operation in the background and hold until it is over or the hold is."""
         with self._changed:
             if stack.busy():
                 message = f"Stack:{stack.id} is in {stack.status} state and can not be updated."
                 raise validation(message)
+            if target is not None:
+                self._records.work(stack, _work(target, stack))
+            if status == "UPDATE_IN_PROGRESS":
+                stack.updated = self._clock.now()
             stack.become(status, self._clock.now(), "User Initiated")
 
+        self._begun(stack, work)
+        deadline = time.monotonic() + HOLD_SECONDS
+        with self._changed:
+            while stack.busy() and time.monotonic() < deadline:
+                self._changed.wait(0.5)
+
+    def _begun(self, stack: Stack, work: Callable[[], None]) -> None:
         def run() -> None:
             try:
                 work()
@@ -135,21 +181,20 @@ class CloudFormation:
                 log.exception("stack %s", stack.name)
                 failed = stack.status.replace("_IN_PROGRESS", "_FAILED")
                 stack.become(failed, self._clock.now(), f"{type(error).__name__}: {error}")
+            self._records.without_work(stack)
             with self._changed:
                 self._changed.notify_all()
 
         Thread(target=run, name=f"stack-{stack.name}", daemon=True).start()
-        deadline = time.monotonic() + HOLD_SECONDS
-        with self._changed:
-            while stack.busy() and time.monotonic() < deadline:
-                self._changed.wait(0.5)
 
     def create(self, stack: Stack, target: Target) -> None:
-        self.perform(stack, "CREATE_IN_PROGRESS", lambda: self._engine.create(stack, target))
+        work = lambda: self._engine.create(stack, target)  # noqa: E731  # one line
+        self.perform(stack, "CREATE_IN_PROGRESS", work, target)
 
     def update(self, stack: Stack, target: Target) -> None:
-        stack.updated = self._clock.now()
-        self.perform(stack, "UPDATE_IN_PROGRESS", lambda: self._engine.update(stack, target))
+        before = replace_copy(stack)
+        work = lambda: self._engine.update(stack, target, before)  # noqa: E731  # one line
+        self.perform(stack, "UPDATE_IN_PROGRESS", work, target)
 
     def _create_stack(self, request: Request) -> Request:
         stack = self.begin(str(request["StackName"]), request)
@@ -183,12 +228,14 @@ class CloudFormation:
         if stack.status in FINAL:
             return
         if stack.protected:
-            message = f"Stack [{stack.name}] cannot be deleted while TerminationProtection is on"
+            message = (
+                f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+            )
             raise validation(message)
         for output in stack.outputs:
             users = [s.name for s in self._living() if output.export and output.export in s.imports]
             if users:
-                message = f"Cannot delete export {output.export} as it is in use by {users[0]}"
+                message = f"Export {output.export} cannot be deleted as it is in use by {users[0]}"
                 raise validation(message)
         self.perform(stack, "DELETE_IN_PROGRESS", lambda: self._engine.delete(stack))
 
@@ -210,6 +257,7 @@ class CloudFormation:
     def _protect(self, request: Request) -> Request:
         stack = self.find(request)
         stack.protected = bool(request["EnableTerminationProtection"])
+        self._records.stack(stack)
         return {"StackId": stack.id}
 
     def _all(self) -> list[Stack]:
@@ -243,6 +291,32 @@ def is_same(stack: Stack, target: Target) -> bool:
     """Whether nothing would change."""
     same_body = stack.template.body == target.template.body
     return same_body and stack.parameters == target.parameters
+
+
+def _work(target: Target, stack: Stack) -> Request:
+    """An operation as it is kept: where it goes, and where it came from."""
+    return {
+        "target": _told(target.template, target.parameters, target.given),
+        "before": _told(stack.template, stack.parameters, stack.given),
+        "outputs": [asdict(each) for each in stack.outputs],
+        "resources": [as_kept(each) for each in stack.resources.values()],
+    }
+
+
+def _told(template: Template, parameters: Request, given: dict[str, str]) -> Request:
+    return {"body": template.body, "parameters": parameters, "given": given}
+
+
+def _before(stack: Stack, kept: Request) -> Stack:
+    resources = [read_resource(each) for each in kept["resources"]]
+    return replace(
+        stack,
+        template=template_of(kept["before"]["body"]),
+        parameters=kept["before"]["parameters"],
+        given=kept["before"]["given"],
+        outputs=[Output(**each) for each in kept["outputs"]],
+        resources={each.logical_id: each for each in resources},
+    )
 
 
 def _disables_rollback(request: Request) -> bool:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from local.cloudformation.template import Made, Template
 
@@ -20,6 +20,9 @@ class Resource:
     status: str
     changed: datetime
     definition: Mapping[str, Any]
+
+    def get(self, name: str) -> Any:
+        return self.properties.get(name)
 
     @property
     def retained(self) -> bool:
@@ -38,6 +41,22 @@ class Output:
     export: str = ""
 
 
+class Keeps(Protocol):
+    """Where a stack's changes are written down."""
+
+    def stack(self, stack: "Stack") -> None: ...
+
+    def event(self, stack: "Stack", event: Mapping[str, Any]) -> None: ...
+
+    def resource(self, stack: "Stack", resource: Resource) -> None: ...
+
+    def without_resource(self, stack: "Stack", logical_id: str) -> None: ...
+
+    def intent(self, stack: "Stack", logical_id: str, token: str) -> str: ...
+
+    def without_intent(self, stack: "Stack", logical_id: str) -> None: ...
+
+
 @dataclass
 class Stack:
     """Changed only by the engine, under its lock."""
@@ -49,6 +68,7 @@ class Stack:
     parameters: dict[str, Any]
     tags: list[dict[str, str]]
     capabilities: list[str]
+    records: Keeps = field(repr=False, compare=False)
     status: str = "REVIEW_IN_PROGRESS"
     reason: str = ""
     updated: datetime | None = None
@@ -67,6 +87,15 @@ class Stack:
     def become(self, status: str, now: datetime, reason: str = "") -> None:
         self.status, self.reason = status, reason
         self.tell(now, self.name, self.id, "AWS::CloudFormation::Stack", status, reason)
+        self.records.stack(self)
+
+    def hold(self, resource: Resource) -> None:
+        self.resources[resource.logical_id] = resource
+        self.records.resource(self, resource)
+
+    def let_go(self, logical_id: str) -> None:
+        self.resources.pop(logical_id, None)
+        self.records.without_resource(self, logical_id)
 
     def tell(
         self, now: datetime, logical_id: str, physical: str, kind: str, status: str, reason: str
@@ -81,4 +110,6 @@ class Stack:
             "Timestamp": now,
             "ResourceStatus": status,
         }
-        self.events.append({**event, "ResourceStatusReason": reason} if reason else event)
+        told = {**event, "ResourceStatusReason": reason} if reason else event
+        self.records.event(self, told)
+        self.events.append(told)

@@ -101,6 +101,9 @@ class ManagedPolicy(_IamProvider):
         self._attach(ask, {}, arn)
         return Made(arn, {"PolicyArn": arn})
 
+    def leftover(self, name: str) -> Made:
+        return Made(self.around.account.arn("iam", f"policy/{name}"))
+
     def update(self, ask: Ask, before: Properties, made: Made) -> Made:
         if before.get("PolicyDocument") != ask.get("PolicyDocument"):
             self._forget_oldest(made.physical_id)

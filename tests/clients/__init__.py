@@ -1,0 +1,1 @@
+"""Clients as their makers publish them, unmodified, against the embedded AWS."""
