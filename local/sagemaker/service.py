@@ -5,6 +5,7 @@ from pathlib import Path
 
 from local.clock import Clock
 from local.cloud import Account
+from local.constraints import check
 from local.errors import not_there
 from local.images import Images
 from local.sagemaker.endpoints import Endpoints
@@ -16,7 +17,6 @@ from local.sagemaker.runtime import Reply, Runtime
 from local.sagemaker.training import TrainingJobs
 from local.sagemaker.transform import TransformJobs
 from local.sagemaker.tuning import TuningJobs
-from local.sagemaker.validation import validated
 from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
 
 
@@ -66,7 +66,7 @@ class SageMaker:
         """Answer one API call; raises AwsError."""
         if action not in self.operations:
             raise not_there("sagemaker", action)
-        validated(action, request)
+        check("sagemaker", action, request, code="ValidationException")
         return self.operations[action](request)
 
     def invoke_endpoint(self, name: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
