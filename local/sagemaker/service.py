@@ -51,15 +51,11 @@ class SageMaker:
         self._transform = TransformJobs(parts, models)
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
-        self._tags = parts.tags
         tuning = TuningJobs(parts, self._training)
         self._jobs = (self._training, self._processing, self._transform, tuning)
-        owners = (*self._jobs, registry, models, self._endpoints)
+        owners = (*self._jobs, registry, models, self._endpoints, parts.tags)
         self.operations: Operations = {
-            "AddTags": self._add_tags,
-            "ListTags": self._list_tags,
-            "DeleteTags": self._delete_tags,
-            **{name: call for owner in owners for name, call in owner.operations.items()},
+            name: call for owner in owners for name, call in owner.operations.items()
         }
 
     def handle(self, action: str, request: Request) -> Request:
@@ -86,15 +82,3 @@ class SageMaker:
         for jobs in reversed(self._jobs):
             jobs.stop()
         self._endpoints.stop()
-
-    def _add_tags(self, request: Request) -> Request:
-        self._tags.add(request["ResourceArn"], request["Tags"])
-        return self._list_tags(request)
-
-    def _list_tags(self, request: Request) -> Request:
-        tags = self._tags.of(request["ResourceArn"])
-        return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-    def _delete_tags(self, request: Request) -> Request:
-        self._tags.remove(request["ResourceArn"], request["TagKeys"])
-        return {}
