@@ -69,7 +69,7 @@ def _specifications(package: Request, request: Request) -> list[Request]:
 def _card(package: Request, request: Request) -> Request:
     """An archived card does not change any more."""
     card: Request = package.get("ModelCard", {})
-    update = request.get("ModelCard", {})
+    update: Request = request.get("ModelCard", {})
     if update and card.get("ModelCardStatus") == "Archived":
         raise invalid("The model card is archived: it cannot be updated.")
     if "ModelCardContent" in update:

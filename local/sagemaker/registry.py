@@ -79,7 +79,7 @@ class Registry:
         _check_whole(request)
         token = request.get("ClientToken")
         with self._store.together():
-            if token in self._tokens:
+            if token is not None and token in self._tokens:
                 return {"ModelPackageArn": self._tokens[token]}
             package = self._made(request)
             arn = package["ModelPackageArn"]

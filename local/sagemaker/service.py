@@ -8,7 +8,9 @@ from local.cloud import Account
 from local.constraints import check
 from local.errors import not_there
 from local.images import Images
+from local.sagemaker.cards import ModelCards
 from local.sagemaker.endpoints import Endpoints
+from local.sagemaker.lineage import Lineage
 from local.sagemaker.models import Models
 from local.sagemaker.parts import EmitsEvents, Operations, Parts, Request
 from local.sagemaker.processing import ProcessingJobs
@@ -54,8 +56,11 @@ class SageMaker:
         tuning = TuningJobs(parts, self._training)
         self._jobs = (self._training, self._processing, self._transform, tuning)
         owners = (*self._jobs, registry, models, self._endpoints, parts.tags)
+        governance = (ModelCards(parts), Lineage(parts))
         self.operations: Operations = {
-            name: call for owner in owners for name, call in owner.operations.items()
+            name: call
+            for owner in (*owners, *governance)
+            for name, call in owner.operations.items()
         }
 
     def handle(self, action: str, request: Request) -> Request:
