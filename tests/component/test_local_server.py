@@ -113,10 +113,10 @@ def test_a_rule_carries_an_s3_object_to_a_queue(aws: Running) -> None:
     assert event["detail"]["object"]["key"] == "a b+c%2Bd"
 
 
-def test_policy_simulation_is_denied_not_broken(aws: Running) -> None:
+def test_a_role_that_does_not_exist_cannot_be_simulated(aws: Running) -> None:
     iam = aws.client("iam")
 
-    with pytest.raises(iam.exceptions.ClientError, match="AccessDenied"):
+    with pytest.raises(iam.exceptions.ClientError, match="NoSuchEntity"):
         iam.simulate_principal_policy(
             PolicySourceArn="arn:aws:iam::123456789012:role/any", ActionNames=["s3:GetObject"]
         )
