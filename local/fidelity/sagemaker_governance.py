@@ -44,7 +44,7 @@ OPERATIONS: Mapping[str, Fidelity] = {
     "DeleteAssociation": EXACT,
     "ListAssociations": EXACT,
     "QueryLineage": partial(
-        "with `IncludeEdges` everything that was reached is told, whatever the filters, and where"
-        " one started too; edges come with every page"
+        "whether AWS tells where one started is not documented: here with `IncludeEdges` only;"
+        " edges come with every page"
     ),
 }

@@ -8,6 +8,8 @@ from local.pages import page
 from local.sagemaker.parts import Request
 
 _DEPTH = 10
+_UP, _DOWN = "up", "down"
+_WAYS = {"Ascendants": (_UP,), "Descendants": (_DOWN,), "Both": (_UP, _DOWN)}
 _SPANS = {
     "CreatedBefore": ("CreationTime", -1),
     "CreatedAfter": ("CreationTime", 1),
@@ -23,18 +25,11 @@ class Graph:
     entities: Mapping[str, Request]
     edges: Sequence[Request]
 
-    def reached(self, start: Sequence[str], direction: str, depth: int) -> list[str]:
-        """ARNs in the order in which they are found, without where one starts."""
-        ways = {"Ascendants": ["up"], "Descendants": ["down"]}.get(direction, ["up", "down"])
-        found: dict[str, None] = {}
-        for way in ways:
-            found |= dict.fromkeys(self._walked(start, way, depth))
-        return [arn for arn in found if arn not in start]
-
-    def _walked(self, start: Sequence[str], way: str, depth: int) -> list[str]:
-        here, there = (
-            ("SourceArn", "DestinationArn") if way == "down" else ("DestinationArn", "SourceArn")
-        )
+    def walked(self, start: Sequence[str], way: str, depth: int) -> list[str]:
+        """ARNs in the order in which they are found, where one starts before all."""
+        here, there = ("SourceArn", "DestinationArn")
+        if way == _UP:
+            here, there = there, here
         seen = dict.fromkeys(start)
         now = list(start)
         for _ in range(depth):
@@ -49,16 +44,25 @@ def query(graph: Graph, request: Request) -> Request:
     missing = [arn for arn in start if arn not in graph.entities]
     if missing:
         raise AwsError("ResourceNotFound", f"Lineage entity {missing[0]} does not exist.")
-    depth = int(request.get("MaxDepth", _DEPTH))
-    reached = graph.reached(start, request.get("Direction", "Both"), depth)
     with_edges = bool(request.get("IncludeEdges"))
-    path = [*start, *reached]
-    told = [graph.entities[arn] for arn in (path if with_edges else reached)]
-    if not with_edges:
-        told = [each for each in told if _matches(each, request.get("Filters", {}))]
+    found: dict[str, None] = {}
+    for way in _WAYS[request.get("Direction", "Both")]:
+        found |= dict.fromkeys(_found(graph, request, way, with_path=with_edges))
+    told = [graph.entities[arn] for arn in found]
     vertices = [{k: each[k] for k in ("Arn", "Type", "LineageType")} for each in told]
     answer = page("Vertices", vertices, {"MaxResults": 50, **request}, limit="MaxResults")
-    return answer | {"Edges": _between(graph, path) if with_edges else []}
+    return answer | {"Edges": _between(graph, list(found)) if with_edges else []}
+
+
+def _found(graph: Graph, request: Request, way: str, *, with_path: bool) -> list[str]:
+    """What is reached in one direction and let through, and what leads there if wanted."""
+    start, depth = request.get("StartArns", []), int(request.get("MaxDepth", _DEPTH))
+    filters = request.get("Filters", {})
+    walked = graph.walked(start, way, depth)
+    wanted = {arn for arn in walked if arn not in start and _matches(graph.entities[arn], filters)}
+    if not with_path:
+        return [arn for arn in walked if arn in wanted]
+    return [arn for arn in walked if wanted & set(graph.walked([arn], way, depth))]
 
 
 def _between(graph: Graph, path: Sequence[str]) -> list[Request]:

@@ -68,7 +68,7 @@ class Registry:
         if "InferenceSpecification" not in found:
             raise invalid(f"ModelPackage {package} has no inference specification.")
         container = found["InferenceSpecification"]["Containers"][0]
-        return str(container["Image"]), str(container["ModelDataUrl"])
+        return str(container.get("Image", "")), str(container.get("ModelDataUrl", ""))
 
     def _has_versions(self, group: str) -> bool:
         return any(p.get("ModelPackageGroupName") == group for p in self._packages.values())

@@ -267,6 +267,17 @@ def test_a_query_for_edges_tells_the_whole_path(lineage: Lineage) -> None:
     assert edges == {(arns[0], arns[1]), (arns[1], arns[2])}
 
 
+def test_a_query_for_edges_tells_what_leads_to_the_wanted(lineage: Lineage) -> None:
+    arns = lineage.chain("artifact", "action", "context")
+    aside = lineage.arn()
+    lineage.lead(arns[1], aside)
+    told = lineage.sagemaker.query_lineage(
+        StartArns=arns[:1], IncludeEdges=True, Filters={"LineageTypes": ["Context"]}
+    )
+    assert {vertex["Arn"] for vertex in told["Vertices"]} == set(arns)
+    assert len(told["Edges"]) == 2
+
+
 def test_a_query_from_nowhere_is_not_found(lineage: Lineage) -> None:
     absent = lineage.arn().rsplit("/", 1)[0] + "/" + "0" * 32
     query = lineage.sagemaker.query_lineage
