@@ -22,6 +22,7 @@ from local.cloudwatch import CloudWatch
 from local.compactor import Compactor
 from local.errors import AwsError
 from local.eventbridge import EventBus
+from local.faults import Faults, Victims
 from local.front import Front, Route
 from local.http_messages import HttpRequest, HttpResponse
 from local.http_server import HttpServer
@@ -65,16 +66,16 @@ class Server:
         self.url = f"http://127.0.0.1:{self._http.port}"
         account = Account(self.url, store=folder.store)
         clock = Clock(options.time_scale)
-        state = folder.path
         queues = Queues(account)
         metrics = Metrics(account, clock)
         logs = Logs(account, clock, metrics)
-        lambdas = Lambdas(account, clock, logs, metrics, queues, state)
-        bus = EventBus(account, clock, lambdas, queues)
+        lambdas = Lambdas(account, clock, logs, metrics, queues, folder.path)
+        faults = Faults(clock)
+        bus = EventBus(account, clock, lambdas, queues, disturb=faults.events)
         scheduler = Scheduler(account, clock, lambdas, queues, bus)
         alarms = Alarms(account, clock, metrics, bus)
         self._sagemaker = SageMaker(
-            account, clock, bus, metrics, logs, Images(options.images), state
+            account, clock, bus, metrics, logs, Images(options.images), folder.path, faults.jobs
         )
         batch = Batch(account, clock, self._sagemaker.handle, bus)
         services = {
@@ -88,7 +89,7 @@ class Server:
         }
         formation = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        moto, lasting = _moto(account, bus, self._http.port, state)
+        moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
             metrics,
             lambdas,
@@ -100,11 +101,15 @@ class Server:
             *lasting,
             formation,
         ]
-        self._assembled = Front(
-            moto=moto,
-            services=services,
-            invoke_endpoint=self._invoke_endpoint,
-            local={"/_local/health": self._health},
+        self._assembled = faults.around(
+            Front(
+                moto=moto,
+                services=services,
+                invoke_endpoint=self._invoke_endpoint,
+                local={"/_local/health": self._health, "/_local/faults": faults.answer},
+            ),
+            account.id,
+            Victims(lambdas.sandbox, self._sagemaker.kill_server),
         )
         self._services = tuple(services)
         self._started = time.time()
