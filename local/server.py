@@ -90,6 +90,7 @@ class Server:
         services["cloudformation"] = formation.handle
         moto, lasting = _moto(account, bus, self._http.port, state)
         self._running: list[Any] = [
+            metrics,
             lambdas,
             bus,
             scheduler,
