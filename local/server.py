@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -65,16 +65,15 @@ class Server:
         self.url = f"http://127.0.0.1:{self._http.port}"
         account = Account(self.url, store=folder.store)
         clock = Clock(options.time_scale)
-        state = folder.path
         queues = Queues(account)
         metrics = Metrics(account, clock)
         logs = Logs(account, clock, metrics)
-        lambdas = Lambdas(account, clock, logs, metrics, queues, state)
+        lambdas = Lambdas(account, clock, logs, metrics, queues, folder.path)
         bus = EventBus(account, clock, lambdas, queues)
         scheduler = Scheduler(account, clock, lambdas, queues, bus)
         alarms = Alarms(account, clock, metrics, bus)
         self._sagemaker = SageMaker(
-            account, clock, bus, metrics, logs, Images(options.images), state
+            account, clock, bus, metrics, logs, Images(options.images), folder.path
         )
         batch = Batch(account, clock, self._sagemaker.handle, bus)
         services = {
@@ -88,7 +87,17 @@ class Server:
         }
         formation = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        moto, lasting = _moto(account, bus, self._http.port, state)
+        self.operations: Mapping[str, Set[str]] = {
+            "batch": batch.operations.keys(),
+            "events": bus.operations.keys(),
+            "scheduler": scheduler.operations.keys(),
+            "logs": logs.operations.keys(),
+            "lambda": lambdas.operations.keys(),
+            "sagemaker": self._sagemaker.operations.keys(),
+            "cloudformation": formation.operations.keys(),
+        }
+        """What each service of ours answers."""
+        moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
             metrics,
             lambdas,
