@@ -119,7 +119,7 @@ def _parse(
     from moto.core.parse import PROTOCOL_PARSERS
 
     parser = PROTOCOL_PARSERS[protocol](_operation(service, action), timestamp_parser=_aware)
-    given = {
+    given: Any = {
         "method": request.method,
         "values": values if values is not None else MultiDict(),
         "headers": Headers(list(request.headers.items())),

@@ -78,6 +78,10 @@ class SageMaker:
         """Kill the processes of the jobs of this name; whether there were any."""
         return [jobs.strike(job) for jobs in self._jobs].count(True) > 0
 
+    def kill_server(self, endpoint: str) -> bool:
+        """Kill one serving process of an endpoint; whether there was any."""
+        return self._endpoints.strike(endpoint)
+
     def start(self) -> None:
         for jobs in self._jobs:
             jobs.start()
