@@ -33,7 +33,7 @@ TIME_SCALE = 100.0
 RATE = 15.0
 """Questions a second that users ask all the while."""
 _IN_UP = 0.15
-"""How often the kill comes while `up` is at work."""
+"""How often the kill comes while `up` is at work; the first of a story always does."""
 _SOON, _LATE = 3.0, 14.0
 """Seconds of story between two kills: mostly up to the one, at times up to the other."""
 _OFTEN = 0.65
@@ -77,7 +77,7 @@ class Trial:
     def run(self, kills: int) -> None:
         """So many kills; then the story is told to its end, and looked at."""
         for _ in range(kills):
-            if self.chance.random() < _IN_UP:
+            if not self.killed or self.chance.random() < _IN_UP:
                 self._killed_in_up()
             else:
                 self._killed_in_story()
