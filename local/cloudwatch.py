@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from local.clock import Clock
 from local.cloud import Account
+from local.constraints import check
 from local.errors import AwsError
 from local.store import Kept
 
@@ -26,6 +27,10 @@ ALARM_ACTIONS = frozenset(
         "UntagResource",
     }
 )
+
+
+_WIDGETS = frozenset({"alarm", "custom", "explorer", "log", "metric", "text"})
+_MOST_WIDGETS = 500
 
 
 class Handles(Protocol):
@@ -49,6 +54,7 @@ class CloudWatch:
         }
 
     def handle(self, action: str, request: Request) -> Request:
+        check("cloudwatch", action, request, code="ValidationError")
         operation = self.operations.get(action)
         if operation is not None:
             return operation(request)
@@ -60,11 +66,7 @@ class CloudWatch:
 
     def _put(self, request: Request) -> Request:
         name, body = str(request["DashboardName"]), str(request["DashboardBody"])
-        try:
-            json.loads(body)
-        except ValueError as error:
-            message = f"The field DashboardBody must be a valid JSON object: {error}"
-            raise AwsError("InvalidParameterInput", message) from error
+        _check_body(body)
         self._dashboards[name] = {"body": body, "modified": self._clock.now()}
         return {"DashboardValidationMessages": []}
 
@@ -101,5 +103,26 @@ class CloudWatch:
         dashboard: Request | None = self._dashboards.get(name)
         if dashboard is None:
             message = f"Dashboard {name} does not exist"
-            raise AwsError("DashboardNotFoundError", message, status=404)
+            raise AwsError("ResourceNotFound", message, status=404)
         return dashboard
+
+
+def _check_body(body: str) -> None:
+    """Raise InvalidParameterInput for what no dashboard can be made of."""
+    try:
+        dashboard = json.loads(body)
+    except ValueError as error:
+        raise _unfit(f"The field DashboardBody must be a valid JSON object: {error}") from error
+    widgets = dashboard.get("widgets") if isinstance(dashboard, dict) else None
+    if not isinstance(widgets, list):
+        raise _unfit("The field widgets is required and must be an array")
+    if len(widgets) > _MOST_WIDGETS:
+        raise _unfit(f"The field widgets must not have more than {_MOST_WIDGETS} items")
+    for number, widget in enumerate(widgets):
+        kind = widget.get("type") if isinstance(widget, dict) else None
+        if kind not in _WIDGETS:
+            raise _unfit(f"/widgets/{number}/type should be one of {', '.join(sorted(_WIDGETS))}")
+
+
+def _unfit(message: str) -> AwsError:
+    return AwsError("InvalidParameterInput", message)
