@@ -1,7 +1,7 @@
 """The CloudWatch API: dashboards here, metrics and alarms by their owners."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from local.clock import Clock
@@ -11,6 +11,7 @@ from local.errors import AwsError
 from local.store import Kept
 
 Request = dict[str, Any]
+Operation = Callable[[Request], Request]
 ALARM_ACTIONS = frozenset(
     {
         "DeleteAlarms",
@@ -34,6 +35,9 @@ _MOST_WIDGETS = 500
 
 
 class Handles(Protocol):
+    @property
+    def operations(self) -> Mapping[str, Operation]: ...
+
     def handle(self, action: str, request: Request) -> Request: ...
 
 
@@ -46,16 +50,21 @@ class CloudWatch:
         self._metrics = metrics
         self._alarms = alarms
         self._dashboards = Kept(account.store.shelf("dashboards"))
-        self.operations: dict[str, Callable[[Request], Request]] = {
+        self._own: dict[str, Operation] = {
             "PutDashboard": self._put,
             "GetDashboard": self._get,
             "ListDashboards": self._list,
             "DeleteDashboards": self._delete,
         }
 
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """Of all three parts."""
+        return {**self._metrics.operations, **self._alarms.operations, **self._own}
+
     def handle(self, action: str, request: Request) -> Request:
         check("cloudwatch", action, request, code="ValidationError")
-        operation = self.operations.get(action)
+        operation = self._own.get(action)
         if operation is not None:
             return operation(request)
         owner = self._alarms if action in ALARM_ACTIONS else self._metrics
