@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -79,17 +79,19 @@ class Server:
             account, clock, bus, metrics, logs, Images(options.images), folder.path, faults.jobs
         )
         batch = Batch(account, clock, self._sagemaker.handle, bus)
-        services = {
-            "batch": batch.handle,
-            "events": bus.handle,
-            "scheduler": scheduler.handle,
-            "cloudwatch": CloudWatch(account, clock, metrics, alarms).handle,
-            "logs": logs.handle,
-            "lambda": lambdas.handle,
-            "sagemaker": self._sagemaker.handle,
+        owners: dict[str, Any] = {
+            "batch": batch,
+            "events": bus,
+            "scheduler": scheduler,
+            "cloudwatch": CloudWatch(account, clock, metrics, alarms),
+            "logs": logs,
+            "lambda": lambdas,
+            "sagemaker": self._sagemaker,
         }
-        formation = CloudFormation(account, clock, services)
+        services = {name: owner.handle for name, owner in owners.items()}
+        formation = owners["cloudformation"] = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
+        self._owners: Mapping[str, Any] = owners
         moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
             metrics,
@@ -113,8 +115,12 @@ class Server:
             account.id,
             Victims(lambdas.sandbox, self._sagemaker.kill_server),
         )
-        self._services = tuple(services)
         self._started = time.time()
+
+    @property
+    def operations(self) -> dict[str, Set[str]]:
+        """What each service of ours answers."""
+        return {name: owner.operations.keys() for name, owner in self._owners.items()}
 
     @property
     def warning(self) -> str:
@@ -142,14 +148,14 @@ class Server:
         return HttpServer(port, lambda request: self._front(request))
 
     def _warm(self) -> None:
-        for service in self._services:
+        for service in self._owners:
             protocols.warm(service)
 
     def _health(self, _: HttpRequest) -> HttpResponse:
         body = {
             "status": "ok",
             "pid": os.getpid(),
-            "services": list(self._services),
+            "services": list(self._owners),
             "uptime": round(time.time() - self._started, 1),
         }
         return HttpResponse(200, {"Content-Type": "application/json"}, json.dumps(body).encode())

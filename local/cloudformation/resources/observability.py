@@ -63,7 +63,7 @@ class LogGroup(Provider):
             "CreateLogGroup",
             logGroupName=name,
             kmsKeyId=ask.get("KmsKeyId"),
-            tags=tag_map(ask.get("Tags")),
+            tags=tag_map(ask.get("Tags")) or None,
         )
         self._retain(ask, name)
         return Made(name, {"Arn": self.around.account.arn("logs", f"log-group:{name}:*")})
