@@ -85,9 +85,11 @@ def four(aws: Target) -> Iterator[Hosted]:
 
 
 def routing(kind: str, **also: Any) -> dict[str, Any]:
-    sizes = {name: also.pop(name) for name in ("CanarySize", "LinearStepSize") if name in also}
+    sizes: dict[str, Any] = {
+        name: also.pop(name) for name in ("CanarySize", "LinearStepSize") if name in also
+    }
     wait = also.pop("WaitIntervalInSeconds", 60)
-    traffic: dict[str, Any] = {"Type": kind, "WaitIntervalInSeconds": wait, **sizes}
+    traffic = {"Type": kind, "WaitIntervalInSeconds": wait, **sizes}
     return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": traffic, **also}}
 
 
