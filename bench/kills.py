@@ -12,42 +12,53 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import psutil
-from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import actions
+from bench.retold import AT_WORK, Told, under_way, wrong
 from cli.embedded import stop
-from cli.errors import CliError
 from cli.home import Local, embedded
 from cli.up import Up, bring_up
-from demo.data import write_all
+from demo.data import questions, write_all
 from demo.stage import MODEL, Stage
-from functions.ledger import DropState, RunState
+from demo.traffic import Users
 
 STAGE = "dev"
 TIME_SCALE = 100.0
-CHAMPION = 2
-"""drop-1 makes version 1, drop-2 with more data version 2; nothing else is promoted."""
-ORDER = ("drop-1", "drop-2", "drop-3", "wrong-schema", "not-a-number")
-_JUDGED = frozenset({RunState.APPROVED, RunState.REJECTED, RunState.HELD, RunState.FAILED})
-_AT_WORK = (ClientError, BotoCoreError, CliError)
-_IN_DEPLOY = 0.2
+RATE = 15.0
+"""Questions a second that users ask all the while."""
+_IN_UP = 0.15
 """How often the kill comes while `up` is at work."""
-_LONGEST = 12.0
-"""Seconds of story between two kills, at most."""
-_SETTLES = 300.0
+_SOON, _LATE = 3.0, 14.0
+"""Seconds of story between two kills: mostly up to the one, at times up to the other."""
+_OFTEN = 0.65
+_STORY = 25
+"""Kills in one story, which is then told to its end."""
+_ENDS = 180.0
+_LEFT = ("**/*.partial*", "**/unpacking-*")
+"""Files that nobody takes up again."""
 
 
 @dataclass
 class Outcome:
-    kills: int = 0
-    recoveries: list[float] = field(default_factory=list)
+    interrupted: list[str] = field(default_factory=list)
+    """What was under way at each kill."""
+    ready: list[float] = field(default_factory=list)
+    """Seconds of each `up` after a kill."""
     wrong: list[str] = field(default_factory=list)
+    fresh: list[float] = field(default_factory=list)
+    """Seconds of an `up` into an empty folder."""
+    serving: list[float] = field(default_factory=list)
+    """Seconds from a kill's `up` to the first answer to a user."""
+
+    @property
+    def kills(self) -> int:
+        return len(self.interrupted)
 
 
 @dataclass
@@ -56,140 +67,134 @@ class Trial:
 
     folder: Path
     chance: Random
-    outcome: Outcome = field(default_factory=Outcome)
-    dropped: set[str] = field(default_factory=set)
-    told: int = 0
-    with_holdout: bool = False
+    outcome: Outcome
+    told: Told
+    users: Users | None = None
+    killed: bool = False
 
-    def run(self, kills: int) -> Outcome:
-        self.folders = write_all(self.folder / "demo")
-        while self.outcome.kills < kills:
-            self._one()
-            self.outcome.kills += 1
-            print(f"{self.outcome.kills:4d}  up {self.outcome.recoveries[-1]:5.1f} s", flush=True)
+    def run(self, kills: int) -> None:
+        """So many kills; then the story is told to its end, and looked at."""
+        for _ in range(kills):
+            if self.chance.random() < _IN_UP:
+                self._killed_in_up()
+            else:
+                self._killed_in_story()
+            print(f"{self.outcome.kills:4d}  {self.outcome.interrupted[-1]}", flush=True)
         stage = self._up()
-        self._drop_all(stage)
+        self._to_the_end(stage)
         self._check(stage)
-        stop(self.folder)
-        self._nothing_left()
-        return self.outcome
+        self._stop()
 
-    def _one(self) -> None:
-        """Up, some of the story, the kill; or the kill while it comes up."""
-        if self.chance.random() < _IN_DEPLOY:
-            self._killed_while_coming_up()
+    def _killed_in_story(self) -> None:
         stage = self._up()
-        deadline = time.monotonic() + self.chance.uniform(0.0, _LONGEST)
-        with contextlib.suppress(*_AT_WORK):
-            while time.monotonic() < deadline:
-                self._next(stage)
-                time.sleep(self.chance.uniform(0.0, 0.5))
-        self._kill()
+        longest = _SOON if self.chance.random() < _OFTEN else _LATE
+        deadline = time.monotonic() + self.chance.uniform(0.0, longest)
+        while time.monotonic() < deadline:
+            with contextlib.suppress(*AT_WORK):
+                self.told.go_on(stage)
+            time.sleep(self.chance.uniform(0.0, 0.3))
+        self._kill(under_way(stage))
 
-    def _up(self) -> Stage:
-        begun = time.monotonic()
-        wish = Up(self.folder, STAGE, Path("models"), port=0, time_scale=TIME_SCALE)
-        try:
-            local = bring_up(wish, lambda *_: None)
-        except _AT_WORK as error:
-            self.outcome.wrong.append(f"kill {self.outcome.kills}: up failed: {error}")
-            local = bring_up(wish, lambda *_: None)
-        self.outcome.recoveries.append(time.monotonic() - begun)
-        return Stage(embedded(local, STAGE), local, {})
-
-    def _killed_while_coming_up(self) -> None:
+    def _killed_in_up(self) -> None:
         """`sluice up` as a process of its own, so that it can be killed like everything else."""
         words = f"from bench.kills import up; up({str(self.folder)!r})"
         process = subprocess.Popen(
-            [sys.executable, "-c", words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(self.chance.uniform(0.5, 20.0))
-        _kill([process.pid])
-        process.wait()
-        self._kill()
+            process.wait(self.chance.uniform(0.5, 4.0 if self.killed else 30.0))
+        ended = process.poll() is not None
+        if ended and process.returncode:
+            self.outcome.wrong.append(
+                f"kill {self.outcome.kills + 1}: up ended in {process.returncode}"
+            )
+        kill([process.pid])
+        said = process.communicate()[0].decode().split("\n")
+        self._kill("just up" if ended else f"up after: {said[-2] if said[1:] else 'its start'}")
 
-    def _kill(self) -> None:
+    def _kill(self, what: str) -> None:
         local = Local.read(self.folder)
-        _kill([local.pid] if local is not None and local.alive else [])
-        time.sleep(0.2)  # the kernel takes children along
-        self.outcome.wrong += [f"left alive: {line}" for line in self._alive()]
+        alone = self.chance.random() < 0.5
+        if local is not None and local.alive:
+            kill([local.pid], alone=alone)
+        self.outcome.interrupted.append(what)
+        self.killed = True
+        self._nobody_left()
 
-    def _next(self, stage: Stage) -> None:
-        """The next drop of the story, in turn; one that was told before is told again at times."""
-        if not self.with_holdout:
-            paths = [self.folders["holdout"]]
-            actions.holdout(stage.home, MODEL, paths, id_="v1", progress=lambda *_: None)
-            self.with_holdout = True
-        if self.told < len(ORDER):
-            self._drop(stage, ORDER[self.told])
+    def _up(self) -> Stage:
+        begun, at = time.monotonic(), time.time()
+        try:
+            local = bring_up(_wish(self.folder), lambda *_: None)
+        except AT_WORK as error:
+            self.outcome.wrong.append(f"kill {self.outcome.kills}: up failed: {error}")
+            local = bring_up(_wish(self.folder), lambda *_: None)
+        times = self.outcome.ready if self.killed else self.outcome.fresh
+        times.append(time.monotonic() - begun)
+        stage = Stage(embedded(local, STAGE), local, {})
+        self._ask(stage, at)
+        return stage
 
-    def _drop(self, stage: Stage, name: str) -> None:
-        before = ORDER[: ORDER.index(name)]
-        if not all(_settled(stage, each) for each in before):
-            return  # the story's order decides who is champion
-        if name not in self.dropped:
-            stage.drop(name, self.folders[name])
-            self.dropped.add(name)
-        elif _settled(stage, name):
-            self.told += 1
+    def _ask(self, stage: Stage, since: float) -> None:
+        """Let the users ask, and note when the last life's first answer came."""
+        if self.users is None or self.users.url != stage.local.url:
+            endpoint = stage.home.names.endpoint(MODEL)
+            self.users = Users(stage.local.url, endpoint, questions(), RATE)
+            self.users.start()
+        self.users.answers[:] = [answer for answer in self.users.answers if answer.at >= since]
 
-    def _drop_all(self, stage: Stage) -> None:
-        deadline = time.monotonic() + _SETTLES
-        while self.told < len(ORDER) and time.monotonic() < deadline:
-            self._next(stage)
-            time.sleep(0.2)
+    def _to_the_end(self, stage: Stage) -> None:
+        deadline = time.monotonic() + _ENDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(*AT_WORK):
+                if self.told.go_on(stage):
+                    return
+            time.sleep(0.3)
 
     def _check(self, stage: Stage) -> None:
-        for name in ORDER:
-            if not _settled(stage, name):
-                self.outcome.wrong.append(f"{name} came to no end: {stage.record(name)}")
-        try:
-            stage.until(lambda: stage.champion() == CHAMPION or None, "v2", within=_SETTLES)
-            said = actions.invoke(stage.home, MODEL, actions.sample(stage.home, MODEL))["said"]
-        except _AT_WORK as error:
-            self.outcome.wrong.append(f"champion {stage.champion()}: {error}")
+        with contextlib.suppress(*AT_WORK):
+            self.outcome.wrong += [f"{self.folder}: {line}" for line in wrong(stage)]
             return
-        if f"version={CHAMPION}" not in str(said):
-            self.outcome.wrong.append(f"somebody else answers: {said}")
+        self.outcome.wrong.append(f"{self.folder}: nobody answers at the end of the story")
+
+    def _stop(self) -> None:
+        if self.users is not None:
+            self.users.stop()
+        stop(self.folder)
+        self._nobody_left()
+        for pattern in _LEFT:
+            self.outcome.wrong += [f"left: {path}" for path in self.folder.glob(pattern)]
+
+    def _nobody_left(self) -> None:
+        deadline = time.monotonic() + 5.0
+        while (left := self._alive()) and time.monotonic() < deadline:
+            time.sleep(0.05)  # the kernel takes children along
+        self.outcome.wrong += [f"left alive: {line}" for line in left]
 
     def _alive(self) -> list[str]:
         """Processes that belong to the folder; the reader of this line is none of them."""
-        mark = str(self.folder)
+        mark = f"{self.folder}/"
         return [line for pid, line in _lines() if mark in line and pid != os.getpid()]
-
-    def _nothing_left(self) -> None:
-        self.outcome.wrong += [f"left alive: {line}" for line in self._alive()]
-        for pattern in ("**/*.partial*", "**/unpacking-*", "state/sagemaker/endpoints/*/*"):
-            self.outcome.wrong += [f"left: {path}" for path in self.folder.glob(pattern)]
 
 
 def up(folder: str) -> None:
-    """What the process that is killed while it comes up does."""
-    wish = Up(Path(folder), STAGE, Path("models"), port=0, time_scale=TIME_SCALE)
-    bring_up(wish, lambda *_: None)
+    """What the process that is killed while it comes up does; it says what has ended."""
+    bring_up(_wish(Path(folder)), lambda step, _: print(step, flush=True))
 
 
-def _settled(stage: Stage, name: str) -> bool:
-    """A drop whose whole consequence is there: turned away, or judged and rolled out."""
-    drop = stage.record(name)
-    if drop is None or not drop.settled:
-        return False
-    if drop.state is not DropState.ACCEPTED:
-        return True
-    runs = [run for run in stage.runs() if run.drop == name]
-    if not runs or runs[0].state not in _JUDGED:
-        return False
-    return name == "drop-3" or stage.champion() == ORDER.index(name) + 1
+def _wish(folder: Path) -> Up:
+    return Up(folder, STAGE, Path("models"), port=0, time_scale=TIME_SCALE)
 
 
-def _kill(roots: Sequence[int]) -> None:
-    """kill -9 of whole trees, at one moment: all are stopped before any is killed."""
+def kill(roots: Sequence[int], *, alone: bool = False) -> None:
+    """kill -9 of whole trees, at one moment: all are stopped before any is killed.
+
+    Alone, the roots are killed and nothing else: their children are the kernel's matter.
+    """
     tree: list[psutil.Process] = []
     for root in roots:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(root)
-            tree += [process, *process.children(recursive=True)]
+            tree += [process, *([] if alone else process.children(recursive=True))]
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for each in tree:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -203,24 +208,44 @@ def _lines() -> Iterable[tuple[int, str]]:
             yield process.info["pid"], " ".join(process.info["cmdline"] or ())
 
 
+def report(outcome: Outcome, seed: int) -> None:
+    failed = len([line for line in outcome.wrong if "up failed" in line])
+    print(f"{outcome.kills} kills, seed {seed}: {outcome.kills - failed} recovered at once")
+    for title, times in (("into nothing", outcome.fresh), ("after a kill", outcome.ready)):
+        if times:
+            middle, longest = statistics.median(times), max(times)
+            print(f"up {title}: p50 {middle:.1f} s, longest {longest:.1f} s, {len(times)} times")
+    for what, count in Counter(outcome.interrupted).most_common():
+        print(f"  {count:4d}  {what}")
+    print(f"{len(outcome.wrong)} things wrong")
+    for line in outcome.wrong:
+        print(f"  {line[:400]}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--story", type=int, default=_STORY, help="kills in one story")
     parser.add_argument("--folder", type=Path, default=Path(".sluice-kills"))
     options = parser.parse_args()
-    stop(options.folder)
-    shutil.rmtree(options.folder, ignore_errors=True)
-    options.folder.mkdir(parents=True)
+    outcome, chance = Outcome(), Random(options.seed)
+    root = options.folder.resolve()
+    folders = write_all(root / "demo")
+    number = 0
     try:
-        outcome = Trial(options.folder.resolve(), Random(options.seed)).run(options.kills)
+        while outcome.kills < options.kills:
+            number += 1
+            folder = root / f"story-{number}"
+            stop(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            trial = Trial(folder, chance, outcome, Told(folders))
+            trial.run(min(options.story, options.kills - outcome.kills))
+            if not outcome.wrong:
+                shutil.rmtree(folder)
     finally:
-        stop(options.folder)
-    times = sorted(outcome.recoveries)
-    print(f"{outcome.kills} kills, seed {options.seed}: {len(outcome.wrong)} things wrong")
-    print(f"up: median {statistics.median(times):.1f} s, longest {times[-1]:.1f} s")
-    for line in outcome.wrong:
-        print(f"  {line[:200]}")
+        stop(root / f"story-{number}")
+        report(outcome, options.seed)
     return 1 if outcome.wrong else 0
 
 

@@ -1,15 +1,14 @@
 """The real CDK command line: synthesize, bootstrap, deploy."""
 
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import DeployError, EndedBadlyError, ToolMissingError
+from cli.guard import guarded
 from cli.home import REGION, Local
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,23 +104,7 @@ class Cdk:
             environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
             for name in _STRANGE:
                 environment.pop(name, None)
-        return subprocess.Popen(
-            [str(self._cdk), *arguments],
-            cwd=cwd,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-
-def end(process: "subprocess.Popen[str]") -> None:
-    """End a call with everything it started."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        return guarded([str(self._cdk), *arguments], cwd=cwd, environment=environment)
 
 
 def _telling(said: str) -> str:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import actions, aws_errors, render
+from cli import actions, aws_errors, faults, render
 from cli.embedded import stop
 from cli.errors import BadInputError, CliError, EvidenceError
 from cli.home import FOLDER, Home, choose
@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Drop data in, get a better model out, and never a worse one.",
 )
+app.add_typer(faults.app, name="faults")
 _REFUSED = 2
 _INTERRUPTED = 130
 _USAGE: type[Exception] = typer.BadParameter.__mro__[2]

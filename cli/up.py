@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
 
-from botocore.exceptions import ClientError
-
-from cli.deploy import Cdk, end
+from cli.deploy import Cdk
+from cli.deployed import Deployed, calm, is_bootstrapped, sources, stack_as_it_is
 from cli.embedded import free, start, stop
 from cli.errors import BadDefinitionError, BadInputError, BusyError
-from cli.home import Local, embedded
+from cli.guard import end
+from cli.home import Local
 from functions.definition import DefinitionError, read_definition
 
 STEPS = ("embedded AWS", "bootstrap", "synth", "deploy")
@@ -63,17 +63,29 @@ class _Work:
     calls: list["Popen[str]"] = field(default_factory=list)
 
     def do(self, wish: Up, running: Local | None) -> Local:
-        port = PORT if wish.port is None else wish.port
         if running is None:
-            free(port)
-        synth = self._call(self.cdk.synth())
-        local = running or start(wish.folder, port=port, time_scale=wish.time_scale or TIME_SCALE)
+            free(PORT if wish.port is None else wish.port)
+        known, now = Deployed.read(wish.folder), sources(self.cdk.root, wish.models, wish.stage)
+        synth = None if known and known.sources == now else self._call(self.cdk.synth())
+        local = running or self._started(wish)
+        calm(local)
         self._done("embedded AWS")
+        if known is None or known != Deployed(now, stack_as_it_is(local, wish.stage)):
+            self._deploy(local, synth or self._call(self.cdk.synth()))
+            Deployed(now, stack_as_it_is(local, wish.stage)).write(wish.folder)
+        else:
+            self._done("deploy")
+        return local
+
+    def _started(self, wish: Up) -> Local:
+        port = PORT if wish.port is None else wish.port
+        return start(wish.folder, port=port, time_scale=wish.time_scale or TIME_SCALE)
+
+    def _deploy(self, local: Local, synth: "Popen[str]") -> None:
         if not is_bootstrapped(local):
             self._finish("bootstrap", self._call(self.cdk.bootstrap(local)))
         self._finish("synth", synth)
         self._finish("deploy", self._call(self.cdk.deploy(local)))
-        return local
 
     def end(self) -> None:
         for call in self.calls:
@@ -89,18 +101,6 @@ class _Work:
 
     def _done(self, step: str) -> None:
         self.tell(step, time.monotonic() - self.begun)
-
-
-def is_bootstrapped(local: Local) -> bool:
-    """Whether CDK's own stack stands there, from an earlier life perhaps."""
-    formation = embedded(local, "").connect("cloudformation")
-    try:
-        stacks = formation.describe_stacks(StackName="CDKToolkit")["Stacks"]
-    except ClientError:
-        return False
-    return any(
-        stack["StackStatus"].endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE")) for stack in stacks
-    )
 
 
 def check_models(models: Path) -> None:

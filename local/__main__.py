@@ -1,6 +1,8 @@
 """The command line of the embedded AWS: `python -m local --port 4566 --state .sluice`."""
 
 import argparse
+import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -15,6 +17,9 @@ from local.store import StateError
 
 if TYPE_CHECKING:
     from local.server import Server
+
+_MALLOC = {-8: 2, -1: 65_536, -3: 65_536}
+"""mallopt's numbers: at most two arenas; what is free at the end, and large, goes back."""
 
 
 def _image(text: str) -> tuple[str, str]:
@@ -66,9 +71,18 @@ def _assembled(arguments: argparse.Namespace) -> "Server":
     return Server(Options(arguments.port, arguments.state, arguments.time_scale, images))
 
 
+def _return_what_is_freed() -> None:
+    """Large uploads come and go: without this glibc keeps some 200 MB of them for ever."""
+    with contextlib.suppress(AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in _MALLOC.items():
+            mallopt(option, value)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; 2 when it cannot start, with one line that says why."""
     arguments = _arguments(argv)
+    _return_what_is_freed()
     stopped = Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopped.set())

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from local.clock import Clock
 from local.cloud import Account
 from local.errors import AwsError
+from local.store import Kept
 
 Request = dict[str, Any]
 ALARM_ACTIONS = frozenset(
@@ -33,13 +32,6 @@ class Handles(Protocol):
     def handle(self, action: str, request: Request) -> Request: ...
 
 
-@dataclass(frozen=True)
-class _Dashboard:
-    name: str
-    body: str
-    modified: datetime
-
-
 class CloudWatch:
     """One API in AWS, three parts here."""
 
@@ -48,8 +40,8 @@ class CloudWatch:
         self._clock = clock
         self._metrics = metrics
         self._alarms = alarms
-        self._dashboards: dict[str, _Dashboard] = {}
-        self._operations: dict[str, Callable[[Request], Request]] = {
+        self._dashboards = Kept(account.store.shelf("dashboards"))
+        self.operations: dict[str, Callable[[Request], Request]] = {
             "PutDashboard": self._put,
             "GetDashboard": self._get,
             "ListDashboards": self._list,
@@ -57,7 +49,7 @@ class CloudWatch:
         }
 
     def handle(self, action: str, request: Request) -> Request:
-        operation = self._operations.get(action)
+        operation = self.operations.get(action)
         if operation is not None:
             return operation(request)
         owner = self._alarms if action in ALARM_ACTIONS else self._metrics
@@ -73,28 +65,28 @@ class CloudWatch:
         except ValueError as error:
             message = f"The field DashboardBody must be a valid JSON object: {error}"
             raise AwsError("InvalidParameterInput", message) from error
-        self._dashboards[name] = _Dashboard(name, body, self._clock.now())
+        self._dashboards[name] = {"body": body, "modified": self._clock.now()}
         return {"DashboardValidationMessages": []}
 
     def _get(self, request: Request) -> Request:
-        dashboard = self._find(str(request["DashboardName"]))
+        name = str(request["DashboardName"])
         return {
-            "DashboardArn": self._arn(dashboard.name),
-            "DashboardBody": dashboard.body,
-            "DashboardName": dashboard.name,
+            "DashboardArn": self._arn(name),
+            "DashboardBody": self._find(name)["body"],
+            "DashboardName": name,
         }
 
     def _list(self, request: Request) -> Request:
         prefix = request.get("DashboardNamePrefix") or ""
         entries = [
             {
-                "DashboardName": each.name,
-                "DashboardArn": self._arn(each.name),
-                "LastModified": each.modified,
-                "Size": len(each.body),
+                "DashboardName": name,
+                "DashboardArn": self._arn(name),
+                "LastModified": each["modified"],
+                "Size": len(each["body"].encode()),
             }
-            for each in list(self._dashboards.values())
-            if each.name.startswith(prefix)
+            for name, each in sorted(self._dashboards.items())
+            if name.startswith(prefix)
         ]
         return {"DashboardEntries": entries}
 
@@ -105,8 +97,8 @@ class CloudWatch:
             self._dashboards.pop(str(name), None)
         return {}
 
-    def _find(self, name: str) -> _Dashboard:
-        dashboard = self._dashboards.get(name)
+    def _find(self, name: str) -> Request:
+        dashboard: Request | None = self._dashboards.get(name)
         if dashboard is None:
             message = f"Dashboard {name} does not exist"
             raise AwsError("DashboardNotFoundError", message, status=404)

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+
+class HangUpError(ConnectionError):
+    """Instead of an answer: the connection is closed."""
+
+
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 

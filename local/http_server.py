@@ -9,7 +9,7 @@ from http import HTTPStatus
 from io import BufferedReader
 from threading import Lock, Thread
 
-from local.http_messages import HttpRequest, HttpResponse
+from local.http_messages import HangUpError, HttpRequest, HttpResponse
 
 MAX_HEADERS = 200
 MAX_LINE = 65_536
@@ -161,6 +161,8 @@ class HttpServer:
     def _respond(self, request: HttpRequest) -> HttpResponse:
         try:
             return self._answer(request)
+        except HangUpError:
+            raise
         except Exception:  # the last line of defence of a server: one request, one 500
             log.exception("%s %s", request.method, request.target)
             return HttpResponse(HTTPStatus.INTERNAL_SERVER_ERROR, body=b"internal failure")

@@ -1,23 +1,20 @@
 """CloudWatch metrics: every sample kept as it came, the newest hundred thousand of a series."""
 
 import math
-from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 from typing import Any
 
 from local.clock import Clock
 from local.cloud import Account
-from local.errors import AwsError
+from local.errors import AwsError, not_there
 from local.metric_statistics import check, statistic
+from local.metric_store import RETENTION, Key, MetricStore, Sample
+from local.timers import Timers
 
 Request = dict[str, Any]
-Key = tuple[str, str, frozenset[tuple[str, str]]]
-Sample = tuple[datetime, float]
-_MOST_SAMPLES = 100_000
-_SLACK = 10_000
-"""A full series is cut back once in so many samples, not with each."""
+_FLUSH_SECONDS = 1.0
+_SWEEP_SECONDS = 3600.0
 _MOST_EXPANDED = 10_000
 
 
@@ -25,16 +22,16 @@ class Metrics:
     """Series by namespace, name and dimensions.
 
     Samples keep their exact time: a Get call may ask for any period of a second or more, where
-    AWS offers no less than its storage resolution.
+    AWS offers no less than its storage resolution. What PutMetricData brought is kept before it
+    is answered; what services here `put` is written each second, so a crash may lose a second.
     """
 
     def __init__(self, account: Account, clock: Clock) -> None:
         self._account = account
         self._clock = clock
-        self._lock = Lock()
-        self._series: dict[Key, list[Sample]] = {}
-        self._units: dict[Key, str] = {}
-        self._actions: Mapping[str, Callable[[Request], Request]] = {
+        self._kept = MetricStore(account.store)
+        self._timers = Timers("metrics")
+        self.operations: Mapping[str, Callable[[Request], Request]] = {
             "PutMetricData": self._put_data,
             "GetMetricData": self._get_data,
             "GetMetricStatistics": self._get_statistics,
@@ -43,9 +40,26 @@ class Metrics:
 
     def handle(self, action: str, request: Request) -> Request:
         """Answer one API call; raises AwsError."""
-        if action not in self._actions:
-            raise AwsError("InvalidAction", f"cloudwatch:{action} is not emulated", 501)
-        return self._actions[action](request)
+        if action not in self.operations:
+            raise not_there("cloudwatch", action)
+        return self.operations[action](request)
+
+    def start(self) -> None:
+        self._timers.start()
+        self._flush()
+        self._sweep()
+
+    def stop(self) -> None:
+        self._timers.stop()
+        self._kept.flush()
+
+    def _flush(self) -> None:
+        self._kept.flush()
+        self._timers.after(_FLUSH_SECONDS, self._flush)
+
+    def _sweep(self) -> None:
+        self._kept.forget(self._clock.now() - RETENTION)
+        self._timers.after(_SWEEP_SECONDS, self._sweep)
 
     def put(
         self,
@@ -69,26 +83,16 @@ class Metrics:
         end: datetime,
     ) -> list[Sample]:
         """Samples of one series with start ≤ time < end, in order of time."""
-        with self._lock:
-            series = self._series.get(_key(namespace, name, dimensions), [])
-            first = bisect_left(series, start, key=_time)
-            last = bisect_left(series, end, key=_time)
-            return series[first:last]
+        return self._kept.between(_key(namespace, name, dimensions), start, end)
 
     def _add(self, key: Key, values: Iterable[float], unit: str, at: datetime | None) -> None:
-        moment = (at or self._clock.now()).astimezone(UTC)
-        with self._lock:
-            series = self._series.setdefault(key, [])
-            for value in values:
-                insort(series, (moment, value), key=_time)
-            if len(series) > _MOST_SAMPLES + _SLACK:
-                del series[:-_MOST_SAMPLES]
-            self._units[key] = unit
+        self._kept.add(key, values, unit, (at or self._clock.now()).astimezone(UTC))
 
     def _put_data(self, request: Request) -> Request:
         for datum in request.get("MetricData", []):
             key = _key(request["Namespace"], datum["MetricName"], _dimensions(datum))
             self._add(key, _expanded(datum), datum.get("Unit", "None"), datum.get("Timestamp"))
+        self._kept.flush()
         return {}
 
     def _get_data(self, request: Request) -> Request:
@@ -149,17 +153,13 @@ class Metrics:
         return {"Label": request["MetricName"], "Datapoints": list(found.values())}
 
     def _unit(self, series: tuple[str, str, Mapping[str, str]]) -> str:
-        return self._units.get(_key(*series), "None")
+        return self._kept.unit(_key(*series))
 
     def _list(self, request: Request) -> Request:
         asked = {(d["Name"], d.get("Value")) for d in request.get("Dimensions", [])}
-        with self._lock:
-            keys = list(self._series)
-        return {"Metrics": [_told(key) for key in keys if _wanted(key, request, asked)]}
-
-
-def _time(sample: Sample) -> datetime:
-    return sample[0]
+        return {
+            "Metrics": [_told(key) for key in self._kept.known() if _wanted(key, request, asked)]
+        }
 
 
 def _wanted(key: Key, request: Request, asked: set[tuple[str, str | None]]) -> bool:

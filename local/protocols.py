@@ -119,16 +119,19 @@ def _parse(
     from moto.core.parse import PROTOCOL_PARSERS
 
     parser = PROTOCOL_PARSERS[protocol](_operation(service, action), timestamp_parser=_aware)
-    parsed: dict[str, Any] = parser.parse(
-        {
-            "method": request.method,
-            "values": values if values is not None else MultiDict(),
-            "headers": Headers(list(request.headers.items())),
-            "body": request.body,
-            "url_path": request.path,
-            "url_params": dict(uri or {}),
-        }
-    )
+    given: Any = {
+        "method": request.method,
+        "values": values if values is not None else MultiDict(),
+        "headers": Headers(list(request.headers.items())),
+        "body": request.body,
+        "url_path": request.path,
+        "url_params": dict(uri or {}),
+    }
+    try:
+        parsed: dict[str, Any] = parser.parse(given)
+    except (ValueError, TypeError, AttributeError) as error:
+        message = f"{action}: the request has a value of another type: {error}"
+        raise AwsError("SerializationException", message) from error
     return parsed
 
 

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -22,6 +22,7 @@ from local.cloudwatch import CloudWatch
 from local.compactor import Compactor
 from local.errors import AwsError
 from local.eventbridge import EventBus
+from local.faults import Faults, Victims
 from local.front import Front, Route
 from local.http_messages import HttpRequest, HttpResponse
 from local.http_server import HttpServer
@@ -65,31 +66,34 @@ class Server:
         self.url = f"http://127.0.0.1:{self._http.port}"
         account = Account(self.url, store=folder.store)
         clock = Clock(options.time_scale)
-        state = folder.path
         queues = Queues(account)
         metrics = Metrics(account, clock)
         logs = Logs(account, clock, metrics)
-        lambdas = Lambdas(account, clock, logs, metrics, queues, state)
-        bus = EventBus(account, clock, lambdas, queues)
+        lambdas = Lambdas(account, clock, logs, metrics, queues, folder.path)
+        faults = Faults(clock)
+        bus = EventBus(account, clock, lambdas, queues, disturb=faults.events)
         scheduler = Scheduler(account, clock, lambdas, queues, bus)
         alarms = Alarms(account, clock, metrics, bus)
         self._sagemaker = SageMaker(
-            account, clock, bus, metrics, logs, Images(options.images), state
+            account, clock, bus, metrics, logs, Images(options.images), folder.path, faults.jobs
         )
         batch = Batch(account, clock, self._sagemaker.handle, bus)
-        services = {
-            "batch": batch.handle,
-            "events": bus.handle,
-            "scheduler": scheduler.handle,
-            "cloudwatch": CloudWatch(account, clock, metrics, alarms).handle,
-            "logs": logs.handle,
-            "lambda": lambdas.handle,
-            "sagemaker": self._sagemaker.handle,
+        owners: dict[str, Any] = {
+            "batch": batch,
+            "events": bus,
+            "scheduler": scheduler,
+            "cloudwatch": CloudWatch(account, clock, metrics, alarms),
+            "logs": logs,
+            "lambda": lambdas,
+            "sagemaker": self._sagemaker,
         }
-        formation = CloudFormation(account, clock, services)
+        services = {name: owner.handle for name, owner in owners.items()}
+        formation = owners["cloudformation"] = CloudFormation(account, clock, services)
         services["cloudformation"] = formation.handle
-        moto, lasting = _moto(account, bus, self._http.port, state)
+        self._owners: Mapping[str, Any] = owners
+        moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
+            metrics,
             lambdas,
             bus,
             scheduler,
@@ -99,14 +103,22 @@ class Server:
             *lasting,
             formation,
         ]
-        self._assembled = Front(
-            moto=moto,
-            services=services,
-            invoke_endpoint=self._invoke_endpoint,
-            local={"/_local/health": self._health},
+        self._assembled = faults.around(
+            Front(
+                moto=moto,
+                services=services,
+                invoke_endpoint=self._invoke_endpoint,
+                local={"/_local/health": self._health, "/_local/faults": faults.answer},
+            ),
+            account.id,
+            Victims(lambdas.sandbox, self._sagemaker.kill_server),
         )
-        self._services = tuple(services)
         self._started = time.time()
+
+    @property
+    def operations(self) -> dict[str, Set[str]]:
+        """What each service of ours answers."""
+        return {name: owner.operations.keys() for name, owner in self._owners.items()}
 
     @property
     def warning(self) -> str:
@@ -134,14 +146,14 @@ class Server:
         return HttpServer(port, lambda request: self._front(request))
 
     def _warm(self) -> None:
-        for service in self._services:
+        for service in self._owners:
             protocols.warm(service)
 
     def _health(self, _: HttpRequest) -> HttpResponse:
         body = {
             "status": "ok",
             "pid": os.getpid(),
-            "services": list(self._services),
+            "services": list(self._owners),
             "uptime": round(time.time() - self._started, 1),
         }
         return HttpResponse(200, {"Content-Type": "application/json"}, json.dumps(body).encode())

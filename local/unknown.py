@@ -41,7 +41,7 @@ def _refusal(request: HttpRequest) -> HttpResponse:
     service = found.group(1) if found else "aws"
     named = changes.action(request)
     error = not_there(service, named or f"{request.method} {request.path}")
-    return _encoded(request, service, named, error)
+    return encoded(request, service, named, error)
 
 
 def _xml(error: AwsError) -> HttpResponse:
@@ -49,7 +49,8 @@ def _xml(error: AwsError) -> HttpResponse:
     return HttpResponse(error.status, {"Content-Type": "application/xml"}, body.encode())
 
 
-def _encoded(request: HttpRequest, service: str, named: str, error: AwsError) -> HttpResponse:
+def encoded(request: HttpRequest, service: str, named: str, error: AwsError) -> HttpResponse:
+    """A refusal in the protocol that the request speaks."""
     if service == "s3":
         return _xml(error)
     if "x-amz-target" in request.headers or changes.is_json(request):

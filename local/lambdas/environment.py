@@ -8,7 +8,6 @@ from local.cloud import Account
 from local.lambdas.function import Function
 
 RUNTIME_VARIABLES = {
-    "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_SESSION_TOKEN": "local",
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -23,11 +22,17 @@ def log_stream(function: Function, now: datetime) -> str:
     return f"{now:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
 
 
+def access_key(stream: str) -> str:
+    """By which the calls of one sandbox are told from everybody else's."""
+    return f"local-{stream[-12:]}"
+
+
 def sandbox_environment(account: Account, function: Function, stream: str) -> dict[str, str]:
     """What Lambda defines, then what the function's configuration adds; nothing of the host's."""
     return {
         **RUNTIME_VARIABLES,
         **_layer_paths(function),
+        "AWS_ACCESS_KEY_ID": access_key(stream),
         "AWS_DEFAULT_REGION": account.region,
         "AWS_ENDPOINT_URL": account.url,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.settings.get('Runtime', 'python3')}",

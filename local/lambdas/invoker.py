@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from threading import Lock, Thread
+from weakref import WeakValueDictionary
 
 from local.clock import Clock
 from local.cloud import Account
 from local.errors import AwsError
 from local.lambdas.code import CodeStore
-from local.lambdas.environment import log_stream, sandbox_environment
+from local.lambdas.environment import access_key, log_stream, sandbox_environment
 from local.lambdas.function import Function
 from local.lambdas.pool import Pool, throttled
 from local.lambdas.report import ended
@@ -56,6 +57,7 @@ class Invoker:
         self._most = most_sandboxes()
         self._pools: dict[str, Pool] = {}
         self._lock = Lock()
+        self._sandboxes: WeakValueDictionary[str, Sandbox] = WeakValueDictionary()
         self._to_warm: queue.Queue[Pool | None] = queue.Queue()
 
     def start(self) -> None:
@@ -151,13 +153,19 @@ class Invoker:
             message = f"the code of {function.name} is gone from the state folder: deploy it again"
             raise AwsError("ServiceException", message, status=500)
         stream = log_stream(function, self._clock.now())
-        return Sandbox(
+        sandbox = Sandbox(
             function,
             runtime=self._code.runtime(),
             folder=self._code.scratch,
             environment=sandbox_environment(self._account, function, stream),
             lines=partial(self._logs.write, function.log_group, stream),
         )
+        self._sandboxes[access_key(stream)] = sandbox
+        return sandbox
+
+    def sandbox(self, key: str) -> Sandbox | None:
+        """The one that signs with this access key, if it lives."""
+        return self._sandboxes.get(key)
 
     def _make_room(self) -> None:
         """Idle sandboxes end for a new one when there are too many of all functions."""

@@ -72,6 +72,15 @@ class Sandbox:
         return self._process.pid
 
     @property
+    def function_name(self) -> str:
+        return self.function.name
+
+    @property
+    def request_id(self) -> str:
+        """Of the invocation at work, or of the last one."""
+        return self._api.current
+
+    @property
     def ready(self) -> bool:
         """Whether it has imported its handler."""
         return self._init_seconds is not None

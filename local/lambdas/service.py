@@ -23,6 +23,7 @@ from local.lambdas.mappings import Mappings
 from local.lambdas.permissions import Permissions
 from local.lambdas.registry import Operation, Registry, Request
 from local.lambdas.runtime_api import Outcome
+from local.lambdas.sandbox import Sandbox
 from local.lambdas.versions import Versions
 from local.seams import PutsMetrics, SendsMessages, WritesLogs
 
@@ -96,6 +97,10 @@ class Lambdas:
             raise not_there("lambda", action)
         check("lambda", action, request, code="ValidationException")
         return operation(request) or {}
+
+    def sandbox(self, key: str) -> Sandbox | None:
+        """The sandbox whose calls are signed with this access key."""
+        return self._invoker.sandbox(key)
 
     def invoke(self, function: str, payload: bytes) -> Invocation:
         """Run now and wait; a handler's error is an answer, not an exception."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import Event, RLock
 from typing import Any
 
 from local.sagemaker.fleet import Fleet
@@ -19,11 +19,22 @@ class Endpoint:
     name: str
     told: dict[str, Any]
     fleet: Fleet | None = None
+    coming: Fleet | None = None
+    """The fleet that is being brought into service, if any."""
     lock: RLock = field(default_factory=RLock)
+    revived: Event = field(default_factory=Event)
+    """Whether its processes run as they ran before the server ended."""
 
     @property
     def status(self) -> str:
         return str(self.told["EndpointStatus"])
+
+    def kept(self) -> Request:
+        """All that it takes to bring it back."""
+        with self.lock:
+            fleets = {"fleet": self.fleet, "coming": self.coming}
+            told = {name: fleet.kept() for name, fleet in fleets.items() if fleet is not None}
+            return {"told": self.told, **told}
 
     def described(self) -> Request:
         with self.lock:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from threading import RLock
+from threading import Event, RLock
 
 from local.errors import AwsError
 from local.sagemaker.endpoint import IN_PROGRESS, SERVING, Endpoint, pending
@@ -20,6 +20,8 @@ log = logging.getLogger("local.sagemaker")
 _PROVISIONING = 60.0
 _SHIFTING = 1.0
 _MENDING = 1.0
+_REVIVAL = 30.0
+"""Real seconds that a request waits for processes that come back after a restart."""
 _EVENT = "SageMaker Endpoint State Change"
 _LISTING = Listing(
     "EndpointName",
@@ -36,7 +38,11 @@ class Endpoints:
         self._parts = parts
         self._models = models
         self._lock = RLock()
-        self._endpoints: dict[str, Endpoint] = {}
+        self._shelf = parts.account.store.shelf("endpoints")
+        self._closing = Event()
+        self._endpoints = {
+            name: self._restored(name, kept) for name, kept in self._shelf.all().items()
+        }
         self._fleets: set[Fleet] = set()
         self._timers = Timers("endpoints")
         self.operations: Operations = {
@@ -49,16 +55,30 @@ class Endpoints:
         }
 
     def start(self) -> None:
+        for endpoint in list(self._endpoints.values()):
+            self._parts.pool.submit(self._take_up, endpoint)
         self._timers.start()
         self._timers.after(_MENDING, self._mend)
 
     def stop(self) -> None:
         """No endpoint's process is left when this returns, also of fleets that come or go."""
+        self._closing.set()
         self._timers.stop()
         with self._lock:
             fleets = list(self._fleets)
         for fleet in fleets:
             fleet.kill()
+
+    def strike(self, name: str) -> bool:
+        """One of its processes dies, as by itself; whether there was any."""
+        with self._lock:
+            endpoint = self._endpoints.get(name)
+        fleet = endpoint.fleet if endpoint is not None else None
+        variants = fleet.variants.values() if fleet is not None else ()
+        living = [each for variant in variants for each in variant.instances if each.alive]
+        for instance in living[:1]:
+            instance.kill()
+        return bool(living)
 
     def find(self, name: str) -> Endpoint:
         """Raises SageMaker's error when there is none."""
@@ -77,6 +97,7 @@ class Endpoints:
         unknown = AwsError("ValidationError", f"Endpoint {name} of account {account} not found.")
         if endpoint is None:
             raise unknown
+        endpoint.revived.wait(_REVIVAL)
         with ExitStack() as stay:
             with endpoint.lock:
                 fleet = endpoint.fleet
@@ -106,7 +127,8 @@ class Endpoints:
             "CreationTime": now,
             "LastModifiedTime": now,
         }
-        endpoint = Endpoint(name, told)
+        endpoint = Endpoint(name, told, coming=fleet)
+        endpoint.revived.set()
         with self._lock:
             if name in self._endpoints:
                 raise invalid(f'Cannot create already existing endpoint "{arn}".')
@@ -125,9 +147,49 @@ class Endpoints:
             if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
                 _retain(endpoint.fleet, fleet)
             summary = pending(fleet) | {"StartTime": self._parts.now()}
+            endpoint.coming = fleet
             self._enter(endpoint, "Updating", PendingDeploymentSummary=summary)
         self._parts.pool.submit(self._bring, endpoint, fleet, first=False)
         return {"EndpointArn": endpoint.told["EndpointArn"]}
+
+    def _restored(self, name: str, kept: Request) -> Endpoint:
+        """An endpoint as it was when the server ended, without processes."""
+        return Endpoint(
+            name,
+            kept["told"],
+            fleet=self._remade(name, kept.get("fleet")),
+            coming=self._remade(name, kept.get("coming")),
+        )
+
+    def _remade(self, endpoint: str, kept: Request | None) -> Fleet | None:
+        if kept is None:
+            return None
+        variants = [Variant.from_kept(each) for each in kept["variants"]]
+        return Fleet(self._parts, endpoint, kept["config"], variants)
+
+    def _take_up(self, endpoint: Endpoint) -> None:
+        """Go on with what the end of the server interrupted."""
+        if endpoint.fleet is not None:
+            self._revive(endpoint, endpoint.fleet)
+        endpoint.revived.set()
+        match endpoint.status, endpoint.coming, endpoint.fleet:
+            case "Creating" | "Updating", Fleet() as coming, before:
+                self._bring(endpoint, coming, first=before is None)
+            case "Updating", None, Fleet() as fleet:
+                self._reach(endpoint, fleet)
+            case "Deleting", _, _:
+                self._remove(endpoint)
+            case _:
+                pass
+
+    def _revive(self, endpoint: Endpoint, fleet: Fleet) -> None:
+        """Its processes again; those that do not come are tried again with those that die."""
+        with self._lock:
+            self._fleets.add(fleet)
+        try:
+            fleet.resize()
+        except Exception as error:  # noqa: BLE001  # an endpoint in service stays in service
+            log.warning("endpoint %s: %s", endpoint.name, error)
 
     def _bring(self, endpoint: Endpoint, fleet: Fleet, *, first: bool) -> None:
         """Bring a fleet into service; a failure of ours must not leave the endpoint hanging."""
@@ -137,13 +199,16 @@ class Endpoints:
             self._parts.provision(_PROVISIONING)
             fleet.start()
         except Exception as error:  # whatever breaks here would be AWS's own fault
+            if self._closing.is_set():
+                return
             if not isinstance(error, FleetError):
                 log.exception("endpoint %s", endpoint.name)
             self._end(fleet.kill, fleet)
+            endpoint.coming = None
             self._settle(endpoint, "Failed" if first else "InService", failure=_said(error))
         else:
             with endpoint.lock:
-                before, endpoint.fleet = endpoint.fleet, fleet
+                before, endpoint.fleet, endpoint.coming = endpoint.fleet, fleet, None
                 endpoint.told |= {"EndpointConfigName": fleet.config}
                 self._settle(endpoint, "InService")
             if before is not None:
@@ -172,6 +237,8 @@ class Endpoints:
             self._parts.provision(_SHIFTING)
             fleet.resize()
         except Exception as error:  # whatever breaks here would be AWS's own fault
+            if self._closing.is_set():
+                return
             log.exception("endpoint %s", endpoint.name)
             failure = _said(error)
         with endpoint.lock:
@@ -201,6 +268,7 @@ class Endpoints:
         finally:
             with self._lock:
                 self._endpoints.pop(endpoint.name, None)
+                self._shelf.drop(endpoint.name)
 
     def _end(self, how: Callable[[], None], fleet: Fleet) -> None:
         how()
@@ -212,6 +280,7 @@ class Endpoints:
         with endpoint.lock:
             now = self._parts.now()
             endpoint.told |= {"EndpointStatus": status, "LastModifiedTime": now, **also}
+            self._shelf.put(endpoint.name, endpoint.kept())
             self._parts.tell(
                 _EVENT, endpoint.told["EndpointArn"], endpoint.event(self._parts.tags.of)
             )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
+from typing import Any
 from uuid import uuid4
 
 from local.images import ImageError
@@ -43,6 +44,13 @@ class Fleet:
         self._busy: Counter[Instance | None] = Counter()
         self._living: list[Instance] = []
         self._changing = Lock()
+
+    def kept(self) -> dict[str, Any]:
+        """All that it takes to make it again."""
+        return {
+            "config": self.config,
+            "variants": [variant.kept() for variant in self.variants.values()],
+        }
 
     def start(self) -> None:
         """Every variant's processes, healthy; raises FleetError and leaves nothing behind."""
@@ -105,6 +113,7 @@ class Fleet:
             for variant in self.variants.values():
                 for dead in [each for each in variant.instances if not each.alive]:
                     self._replace(variant, dead)
+                self._fill(variant)
         except FleetError as error:  # tried again at the next look
             log.warning("endpoint %s: %s", self._endpoint, error)
         finally:
@@ -114,9 +123,12 @@ class Fleet:
         """Bring each variant to the number of processes it is to have; raises FleetError."""
         with self._changing:
             for variant in self.variants.values():
-                while len(variant.instances) < variant.processes:
-                    self._add(variant, self._healthy(variant, self._launch(variant)))
+                self._fill(variant)
                 self._shrink(variant, variant.processes)
+
+    def _fill(self, variant: Variant) -> None:
+        while len(variant.instances) < variant.processes:
+            self._add(variant, self._healthy(variant, self._launch(variant)))
 
     def _shrink(self, variant: Variant, count: int) -> None:
         with self._changed:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local.pages import page
 from local.sagemaker.parts import Request, invalid
 
 _PAGE = 10
@@ -41,10 +42,9 @@ class Listing:
             "Ascending"
         ):
             found.reverse()
-        start = int(request.get("NextToken", 0))
-        end = start + int(request.get("MaxResults", _PAGE))
-        summaries = [{k: t[k] for k in self.summary if k in t} for t in found[start:end]]
-        return summaries, {"NextToken": str(end)} if end < len(found) else {}
+        answer = page("found", found, {"MaxResults": _PAGE, **request}, limit="MaxResults")
+        summaries = [{k: t[k] for k in self.summary if k in t} for t in answer.pop("found")]
+        return summaries, answer
 
     def _wanted(self, request: Request, told: Mapping[str, Any]) -> bool:
         return (

@@ -1,45 +1,32 @@
-"""The model registry: groups, numbered versions, approvals, and an event for every change."""
+"""The model registry: packages in groups or by name, approvals, and an event for every change."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from threading import RLock
 
-from local.errors import AwsError
+from local.sagemaker.card_content import check_content
 from local.sagemaker.listing import Listing
+from local.sagemaker.package_changes import changed, check_specifications, told
+from local.sagemaker.package_groups import PackageGroups
 from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse, with_times
 from local.store import Kept
 
 _EVENT = "SageMaker Model Package State Change"
-_CHANGEABLE = (
-    "ModelApprovalStatus",
-    "ApprovalDescription",
-    "ModelLifeCycle",
-    "SourceUri",
-    "InferenceSpecification",
-)
-_TOLD_AS = {"SourceUri": "sourceUri"}
-"""Fields whose name in UpdatedModelPackageFields is not the API's."""
-_GROUPS = Listing(
+_NOT_KEPT = frozenset({"ClientToken", "Tags", "ModelPackageGroupName"})
+_LISTED = (
+    "ModelPackageName",
     "ModelPackageGroupName",
-    (
-        "ModelPackageGroupName",
-        "ModelPackageGroupArn",
-        "ModelPackageGroupDescription",
-        "CreationTime",
-        "ModelPackageGroupStatus",
-    ),
-    also=frozenset({"CrossAccountFilterOption"}),
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
 )
 _PACKAGES = Listing(
-    "ModelPackageArn",
-    (
-        "ModelPackageGroupName",
-        "ModelPackageVersion",
-        "ModelPackageArn",
-        "ModelPackageDescription",
-        "CreationTime",
-        "ModelPackageStatus",
-        "ModelApprovalStatus",
-    ),
+    "Name",
+    _LISTED,
     also=frozenset({"ModelApprovalStatus", "ModelPackageGroupName", "ModelPackageType"}),
 )
 _SUMMARY = (
@@ -51,31 +38,22 @@ _SUMMARY = (
     "InferenceSpecification",
     "ModelPackageStatus",
     "ModelApprovalStatus",
+    "ModelPackageRegistrationType",
 )
 """What a batch tells of each version."""
 
 
 class Registry:
-    """Groups by name, versions by ARN."""
+    """Packages by ARN: numbered versions of a group, and those with a name of their own."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._lock = RLock()
-        shelf = parts.account.store.shelf
-        self._groups = Kept(shelf("model package groups"))
-        self._packages = Kept(shelf("model packages"))
-        self._tokens = Kept(shelf("model package tokens"))
-        self._policies = Kept(shelf("model package group policies"))
-        self._numbers = Kept(shelf("model package numbers"))
-        """The last version of each group: a number is never given twice."""
+        self._store = parts.account.store
+        self._packages = Kept(self._store.shelf("model packages"))
+        self._tokens = Kept(self._store.shelf("model package tokens"))
+        self._groups = PackageGroups(parts, self._has_versions)
         self.operations: Operations = {
-            "CreateModelPackageGroup": self._create_group,
-            "DescribeModelPackageGroup": lambda r: self._group(r["ModelPackageGroupName"]),
-            "ListModelPackageGroups": self._list_groups,
-            "DeleteModelPackageGroup": self._delete_group,
-            "PutModelPackageGroupPolicy": self._put_policy,
-            "GetModelPackageGroupPolicy": self._get_policy,
-            "DeleteModelPackageGroupPolicy": self._delete_policy,
+            **self._groups.operations,
             "CreateModelPackage": self._create,
             "DescribeModelPackage": lambda r: dict(self._find(r["ModelPackageName"])),
             "BatchDescribeModelPackage": self._batch_describe,
@@ -86,110 +64,78 @@ class Registry:
 
     def image_and_data(self, package: str) -> tuple[str, str]:
         """What a model made from a package runs and loads."""
-        container = self._find(package)["InferenceSpecification"]["Containers"][0]
-        return str(container["Image"]), str(container["ModelDataUrl"])
+        found = self._find(package)
+        if "InferenceSpecification" not in found:
+            raise invalid(f"ModelPackage {package} has no inference specification.")
+        container = found["InferenceSpecification"]["Containers"][0]
+        return str(container.get("Image", "")), str(container.get("ModelDataUrl", ""))
 
-    def _create_group(self, request: Request) -> Request:
-        name = request["ModelPackageGroupName"]
-        arn = self._parts.account.arn("sagemaker", f"model-package-group/{name}")
-        with self._lock:
-            if name in self._groups:
-                raise invalid(f"Model Package Group already exists: {arn}")
-            self._groups[name] = {
-                "ModelPackageGroupName": name,
-                "ModelPackageGroupArn": arn,
-                "ModelPackageGroupDescription": request.get("ModelPackageGroupDescription", ""),
-                "CreationTime": self._parts.now(),
-                "CreatedBy": {},
-                "ModelPackageGroupStatus": "Completed",
-            }
-        self._parts.tags.put(arn, request.get("Tags", []))
-        return {"ModelPackageGroupArn": arn}
-
-    def _group(self, name: str) -> Request:
-        name = name.rsplit("/", 1)[-1]
-        with self._lock:
-            if name not in self._groups:
-                raise invalid(f"ModelPackageGroup {name} does not exist.")
-            return dict(self._groups[name])
-
-    def _list_groups(self, request: Request) -> Request:
-        if request.get("CrossAccountFilterOption", "SameAccount") != "SameAccount":
-            raise invalid("CrossAccountFilterOption: there is one account here.")
-        with self._lock:
-            groups = [dict(group) for group in self._groups.values()]
-        found, token = _GROUPS.page(request, groups)
-        return {"ModelPackageGroupSummaryList": found, **token}
-
-    def _delete_group(self, request: Request) -> Request:
-        name = self._group(request["ModelPackageGroupName"])["ModelPackageGroupName"]
-        with self._lock:
-            if any(p["ModelPackageGroupName"] == name for p in self._packages.values()):
-                raise AwsError("ConflictException", f"Model Package Group {name} is not empty.")
-            del self._groups[name]
-            self._numbers.pop(name, None)
-            self._policies.pop(name, None)
-        return {}
-
-    def _put_policy(self, request: Request) -> Request:
-        """Kept and told back; nothing checks it."""
-        group = self._group(request["ModelPackageGroupName"])
-        with self._lock:
-            self._policies[group["ModelPackageGroupName"]] = request["ResourcePolicy"]
-        return {"ModelPackageGroupArn": group["ModelPackageGroupArn"]}
-
-    def _get_policy(self, request: Request) -> Request:
-        group = self._group(request["ModelPackageGroupName"])
-        with self._lock:
-            policy = self._policies.get(group["ModelPackageGroupName"])
-        if policy is None:
-            raise invalid(f"Cannot find resource policy for: {group['ModelPackageGroupArn']}")
-        return {"ResourcePolicy": policy}
-
-    def _delete_policy(self, request: Request) -> Request:
-        group = self._group(request["ModelPackageGroupName"])
-        with self._lock:
-            self._policies.pop(group["ModelPackageGroupName"], None)
-        return {}
+    def _has_versions(self, group: str) -> bool:
+        return any(p.get("ModelPackageGroupName") == group for p in self._packages.values())
 
     def _create(self, request: Request) -> Request:
-        if "ModelPackageGroupName" not in request:
-            raise invalid("Unversioned model packages are not emulated: name a group.")
-        group = self._group(request["ModelPackageGroupName"])["ModelPackageGroupName"]
+        """A token that was seen before gives the package it has made."""
+        refuse(request, "SourceAlgorithmSpecification")
+        _check_whole(request)
         token = request.get("ClientToken")
-        with self._lock:
+        with self._store.together():
             if token is not None and token in self._tokens:
                 return {"ModelPackageArn": self._tokens[token]}
-            with self._parts.account.store.together():
-                package = self._made(group, request)
-                self._packages[package["ModelPackageArn"]] = package
-                if token is not None:
-                    self._tokens[token] = package["ModelPackageArn"]
-        self._parts.tags.put(package["ModelPackageArn"], request.get("Tags", []))
+            package = self._made(request)
+            arn = package["ModelPackageArn"]
+            self._packages[arn] = package
+            self._parts.tags.put(arn, request.get("Tags", []))
+            if token is not None:
+                self._tokens[token] = arn
         self._tell(package)
-        return {"ModelPackageArn": package["ModelPackageArn"]}
+        return {"ModelPackageArn": arn}
 
-    def _made(self, group: str, request: Request) -> Request:
-        version = self._numbers[group] = 1 + self._numbers.get(group, 0)
+    def _made(self, request: Request) -> Request:
         now = self._parts.now()
+        given = {k: v for k, v in request.items() if k not in _NOT_KEPT}
         return {
-            "ModelApprovalStatus": "PendingManualApproval",
             "CertifyForMarketplace": False,
-            **{k: v for k, v in request.items() if k not in {"ClientToken", "Tags"}},
-            "ModelPackageGroupName": group,
-            "ModelPackageVersion": version,
-            "ModelPackageArn": self._parts.account.arn(
-                "sagemaker", f"model-package/{group}/{version}"
-            ),
+            **self._cloned(request.get("SourceUri", "")),
+            **given,
+            **self._named(request),
             "CreationTime": now,
             "LastModifiedTime": now,
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
         }
 
+    def _cloned(self, source: str) -> Request:
+        """How the package at this ARN is run, for a package that has it as its source."""
+        package = self._packages.get(source, {})
+        known = ("InferenceSpecification", "AdditionalInferenceSpecifications")
+        return {name: package[name] for name in known if name in package}
+
+    def _named(self, request: Request) -> Request:
+        arn = self._parts.account.arn
+        if "ModelPackageGroupName" not in request:
+            name = request["ModelPackageName"]
+            made = arn("sagemaker", f"model-package/{name}")
+            if made in self._packages:
+                raise invalid(f"Model Package already exists: {made}")
+            return {"ModelPackageArn": made}
+        group = self._groups.find(request["ModelPackageGroupName"])["ModelPackageGroupName"]
+        version = self._groups.next_number(group)
+        return {
+            "ModelPackageGroupName": group,
+            "ModelPackageVersion": version,
+            "ModelPackageArn": arn("sagemaker", f"model-package/{group}/{version}"),
+            "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval"),
+        }
+
     def _find(self, name: str) -> Request:
-        with self._lock:
-            package: Request | None = self._packages.get(name)
+        """By ARN, by name, or as `group/version`."""
+        arn = (
+            name
+            if name.startswith("arn:")
+            else self._parts.account.arn("sagemaker", f"model-package/{name}")
+        )
+        with self._store.lock:
+            package: Request | None = self._packages.get(arn)
         if package is None:
             raise invalid(f"ModelPackage {name} does not exist.")
         return package
@@ -209,58 +155,84 @@ class Registry:
         return answer | ({"BatchDescribeModelPackageErrorMap": errors} if errors else {})
 
     def _list(self, request: Request) -> Request:
-        if "ModelPackageGroupName" not in request or request.get("ModelPackageType") == (
-            "Unversioned"
-        ):
-            raise invalid("Unversioned model packages are not emulated: name a group.")
-        group = self._group(request["ModelPackageGroupName"])["ModelPackageGroupName"]
-        approval = request.get("ModelApprovalStatus")
-        with self._lock:
-            packages = [
-                dict(p)
-                for p in self._packages.values()
-                if p["ModelPackageGroupName"] == group
-                and approval in {None, p["ModelApprovalStatus"]}
-            ]
-        found, token = _PACKAGES.page(request, packages)
+        wanted = self._wanted(request)
+        with self._store.lock:
+            kept = [dict(p) for p in self._packages.values() if wanted(p)]
+        for package in kept:
+            package["Name"] = package.get("ModelPackageGroupName", package.get("ModelPackageName"))
+        kept.sort(key=lambda p: (p["Name"], p.get("ModelPackageVersion", 0)))
+        found, token = _PACKAGES.page(request, kept)
         return {"ModelPackageSummaryList": found, **token}
+
+    def _wanted(self, request: Request) -> Callable[[Request], bool]:
+        """A group's versions, or else packages of the type asked for: unversioned if of none."""
+        approval = request.get("ModelApprovalStatus")
+        kind = request.get("ModelPackageType", "Unversioned")
+        group = None
+        if "ModelPackageGroupName" in request:
+            group = self._groups.find(request["ModelPackageGroupName"])["ModelPackageGroupName"]
+
+        def wanted(package: Request) -> bool:
+            versioned = "ModelPackageVersion" in package
+            if group is not None:
+                of_kind = package.get("ModelPackageGroupName") == group
+            else:
+                of_kind = kind in ("Both", "Versioned" if versioned else "Unversioned")
+            return of_kind and approval in (None, package.get("ModelApprovalStatus"))
+
+        return wanted
 
     def _update(self, request: Request) -> Request:
         arn = request["ModelPackageArn"]
-        refuse(request, "AdditionalInferenceSpecificationsToAdd", "ModelCard")
-        with self._lock:
-            package = dict(self._find(arn))
-            changed = [k for k in _CHANGEABLE if k in request and request[k] != package.get(k)]
-            package |= {key: request[key] for key in changed}
-            properties = self._properties(package, request)
-            if properties != package.get("CustomerMetadataProperties", {}):
-                package["CustomerMetadataProperties"] = properties
-                changed.append("CustomerMetadataProperties")
-            package["LastModifiedTime"] = self._parts.now()
+        token = request.get("ClientToken")
+        with self._store.together():
+            before = self._find(arn)
+            if "ModelPackageVersion" not in before:
+                raise invalid(f"ModelPackage {arn} is not versioned: it cannot be updated.")
+            if token is not None and f"update {token}" in self._tokens:
+                return {"ModelPackageArn": arn}
+            changes = changed(before, request)
+            package = before | changes | {"LastModifiedTime": self._parts.now()}
             self._packages[arn] = package
-        self._tell(package, changed)
+            if token is not None:
+                self._tokens[f"update {token}"] = arn
+        self._tell(package, told(changes))
         return {"ModelPackageArn": arn}
 
-    def _properties(self, package: Request, request: Request) -> dict[str, str]:
-        merged = {
-            **package.get("CustomerMetadataProperties", {}),
-            **request.get("CustomerMetadataProperties", {}),
-        }
-        gone = request.get("CustomerMetadataPropertiesToRemove", [])
-        return {key: value for key, value in merged.items() if key not in gone}
-
     def _delete(self, request: Request) -> Request:
-        self._find(request["ModelPackageName"])
-        with self._lock:
-            self._packages.pop(request["ModelPackageName"], None)
+        with self._store.together():
+            arn = self._find(request["ModelPackageName"])["ModelPackageArn"]
+            del self._packages[arn]
+            self._parts.tags.drop(arn)
         return {}
 
-    def _tell(self, package: Request, changed: list[str] | None = None) -> None:
-        """`changed` names what an update changed; a new package has no such field."""
-        detail = with_times(package, _iso)
-        if changed is not None:
-            detail["UpdatedModelPackageFields"] = [_TOLD_AS.get(name, name) for name in changed]
+    def _tell(self, package: Request, changes: list[str] | None = None) -> None:
+        """`changes` names what an update changed; a new package has no such field."""
+        detail = with_times({k: v for k, v in package.items() if k != "ModelCard"}, _iso)
+        if changes is not None:
+            detail["UpdatedModelPackageFields"] = changes
         self._parts.tell(_EVENT, package["ModelPackageArn"], detail)
+
+
+def _check_whole(request: Request) -> None:
+    """Raise for members that do not go together."""
+    grouped, named = "ModelPackageGroupName" in request, "ModelPackageName" in request
+    if grouped and named:
+        raise invalid(
+            "Both ModelPackageName and ModelPackageGroupName are provided in the input."
+            " Cannot determine which one to use."
+        )
+    if not grouped and not named:
+        raise invalid("Missing ARN.")
+    if grouped and request.get("Tags"):
+        raise invalid("A versioned model package has the tags of its group: it takes none itself.")
+    if named and "ModelApprovalStatus" in request:
+        raise invalid("ModelApprovalStatus does not apply to an unversioned model package.")
+    if named and "InferenceSpecification" not in request:
+        raise invalid("An unversioned model package needs an InferenceSpecification.")
+    check_specifications(request.get("AdditionalInferenceSpecifications", []))
+    if "ModelCardContent" in request.get("ModelCard", {}):
+        check_content(request["ModelCard"]["ModelCardContent"])
 
 
 def _iso(moment: datetime) -> str:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from local.clock import Clock
 from local.cloud import Account
+from local.constraints import check
 from local.errors import not_there
 from local.images import Images
+from local.sagemaker.cards import ModelCards
 from local.sagemaker.endpoints import Endpoints
+from local.sagemaker.lineage import Lineage
 from local.sagemaker.models import Models
 from local.sagemaker.parts import EmitsEvents, Operations, Parts, Request
 from local.sagemaker.processing import ProcessingJobs
@@ -16,7 +19,6 @@ from local.sagemaker.runtime import Reply, Runtime
 from local.sagemaker.training import TrainingJobs
 from local.sagemaker.transform import TransformJobs
 from local.sagemaker.tuning import TuningJobs
-from local.sagemaker.validation import validated
 from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
 
 
@@ -51,22 +53,21 @@ class SageMaker:
         self._transform = TransformJobs(parts, models)
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
-        self._tags = parts.tags
         tuning = TuningJobs(parts, self._training)
         self._jobs = (self._training, self._processing, self._transform, tuning)
-        owners = (*self._jobs, registry, models, self._endpoints)
+        owners = (*self._jobs, registry, models, self._endpoints, parts.tags)
+        governance = (ModelCards(parts), Lineage(parts))
         self.operations: Operations = {
-            "AddTags": self._add_tags,
-            "ListTags": self._list_tags,
-            "DeleteTags": self._delete_tags,
-            **{name: call for owner in owners for name, call in owner.operations.items()},
+            name: call
+            for owner in (*owners, *governance)
+            for name, call in owner.operations.items()
         }
 
     def handle(self, action: str, request: Request) -> Request:
         """Answer one API call; raises AwsError."""
         if action not in self.operations:
             raise not_there("sagemaker", action)
-        validated(action, request)
+        check("sagemaker", action, request, code="ValidationException")
         return self.operations[action](request)
 
     def invoke_endpoint(self, name: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
@@ -77,6 +78,10 @@ class SageMaker:
         """Kill the processes of the jobs of this name; whether there were any."""
         return [jobs.strike(job) for jobs in self._jobs].count(True) > 0
 
+    def kill_server(self, endpoint: str) -> bool:
+        """Kill one serving process of an endpoint; whether there was any."""
+        return self._endpoints.strike(endpoint)
+
     def start(self) -> None:
         for jobs in self._jobs:
             jobs.start()
@@ -86,15 +91,3 @@ class SageMaker:
         for jobs in reversed(self._jobs):
             jobs.stop()
         self._endpoints.stop()
-
-    def _add_tags(self, request: Request) -> Request:
-        self._tags.add(request["ResourceArn"], request["Tags"])
-        return self._list_tags(request)
-
-    def _list_tags(self, request: Request) -> Request:
-        tags = self._tags.of(request["ResourceArn"])
-        return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-    def _delete_tags(self, request: Request) -> Request:
-        self._tags.remove(request["ResourceArn"], request["TagKeys"])
-        return {}

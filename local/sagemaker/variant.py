@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from local.sagemaker.instance import Instance
 
@@ -23,6 +23,23 @@ class Variant:
     desired: tuple[float, int] | None = None
     instances: tuple[Instance, ...] = ()
     turn: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
+
+    def kept(self) -> dict[str, Any]:
+        """All that it takes to make it again."""
+        return {
+            "name": self.name,
+            "settings": self.settings,
+            "container": self.container,
+            "weight": self.weight,
+            "count": self.count,
+            "desired": self.desired,
+        }
+
+    @classmethod
+    def from_kept(cls, kept: Mapping[str, Any]) -> Self:
+        """A variant as it was, without its processes."""
+        desired = kept["desired"]
+        return cls(**{**kept, "desired": tuple(desired) if desired else None})
 
     @property
     def processes(self) -> int:

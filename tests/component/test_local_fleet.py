@@ -15,6 +15,7 @@ import pytest
 
 from local.clock import Clock
 from local.images import Images
+from local.processes import Child
 from local.sagemaker.fleet import Fleet, FleetError
 from local.sagemaker.instance import Instance
 from local.sagemaker.parts import Parts
@@ -133,7 +134,11 @@ def in_a_thread(action: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_a_fleet_that_does_not_start_leaves_no_process_and_no_folder(world: World) -> None:
+def test_a_fleet_that_does_not_start_leaves_no_process_and_no_folder(
+    world: World, tmp_path: Path
+) -> None:
+    first = Child(["true"], environment={"PATH": os.defpath}, cwd=tmp_path, line=print)
+    first.wait(10)  # with the first child comes the reaper, which stays
     before = children()
 
     with pytest.raises(FleetError, match="no command stands for image 'unknown'"):

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from local.sagemaker.validation import model
 from tests.fakes.embedded_aws import eventually
 
 REPOSITORY = Path(__file__).parents[2]
@@ -791,5 +791,6 @@ def test_a_processing_event_has_the_documented_fields_and_types(aws: Aws) -> Non
 
 
 def _members(operation: str) -> list[str]:
-    shape = model().operation_model(operation).output_shape
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.operation_model(operation).output_shape
     return list(getattr(shape, "members", {}))

@@ -97,7 +97,7 @@ def test_a_function_that_is_not_there_is_refused_with_its_arn(aws: Target, call:
             "Reserved keys used in this request: AWS_REGION",
         ),
         (
-            {"Environment": {"Variables": {"A": "x" * 4100}}},
+            {"Environment": {"Variables": {"AA": "x" * 4100}}},
             "InvalidParameterValueException",
             "exceeded the 4KB limit",
         ),
@@ -144,11 +144,11 @@ def test_a_change_with_an_old_revision_is_refused(aws: Target, function: str) ->
 
 
 def test_what_is_not_changed_stays(aws: Target) -> None:
-    with created(aws, MemorySize=256, Environment={"Variables": {"A": "1"}}) as name:
+    with created(aws, MemorySize=256, Environment={"Variables": {"AA": "1"}}) as name:
         told = aws.client("lambda").update_function_configuration(FunctionName=name, Timeout=7)
 
     assert (told["Timeout"], told["MemorySize"]) == (7, 256)
-    assert told["Environment"] == {"Variables": {"A": "1"}}
+    assert told["Environment"] == {"Variables": {"AA": "1"}}
 
 
 def test_a_dry_run_of_new_code_changes_nothing(aws: Target, function: str) -> None:

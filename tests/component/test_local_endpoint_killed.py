@@ -1,0 +1,97 @@
+"""An endpoint whose server is killed: it answers again, as it was, and what was begun goes on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.component.test_local_job_killed import killed
+from tests.conformance.jobs import IMAGE, ROLE
+from tests.conformance.target import Target
+from tests.fakes.embedded_aws import eventually
+
+NAME = "answers"
+
+
+def config(sagemaker: Any, *versions: str) -> str:
+    """A configuration with a variant for each version, made."""
+    name = "config-" + "-".join(versions)
+    for version in versions:
+        environment = {"VERSION": version}
+        sagemaker.create_model(
+            ModelName=f"{name}-{version}",
+            ExecutionRoleArn=ROLE,
+            PrimaryContainer={"Image": IMAGE, "Environment": environment},
+        )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {
+                "VariantName": version,
+                "ModelName": f"{name}-{version}",
+                "InstanceType": "ml.m5.large",
+                "InitialInstanceCount": 1,
+                "InitialVariantWeight": 1.0,
+            }
+            for version in versions
+        ],
+    )
+    return name
+
+
+def told(aws: Target) -> dict[str, Any]:
+    answer: dict[str, Any] = aws.client("sagemaker").describe_endpoint(EndpointName=NAME)
+    return answer
+
+
+def in_service(aws: Target) -> bool:
+    return bool(told(aws)["EndpointStatus"] == "InService")
+
+
+def answered(aws: Target) -> str:
+    body = aws.client("sagemaker-runtime").invoke_endpoint(EndpointName=NAME, Body=b"x")["Body"]
+    return str(json.loads(body.read())["version"])
+
+
+def test_an_endpoint_answers_after_a_kill_with_the_weights_it_had(tmp_path: Path) -> None:
+    with killed(tmp_path / "state", tmp_path / "first") as aws:
+        sagemaker = aws.client("sagemaker")
+        name = config(sagemaker, "one", "two")
+        sagemaker.create_endpoint(EndpointName=NAME, EndpointConfigName=name)
+        eventually(lambda: in_service(aws))
+        weights = [("one", 0.0), ("two", 1.0)]
+        desired = [{"VariantName": v, "DesiredWeight": weight} for v, weight in weights]
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=NAME, DesiredWeightsAndCapacities=desired
+        )
+        eventually(lambda: in_service(aws))
+        before = told(aws)
+
+    with killed(tmp_path / "state", tmp_path / "second") as aws:
+        assert {answered(aws) for _ in range(5)} == {"two"}
+        after = told(aws)
+
+    kept = ("EndpointStatus", "EndpointConfigName", "CreationTime", "ProductionVariants")
+    assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
+
+
+def test_a_creation_and_an_update_that_a_kill_interrupts_come_to_their_end(tmp_path: Path) -> None:
+    with killed(tmp_path / "state", tmp_path / "first") as aws:
+        sagemaker = aws.client("sagemaker")
+        first, second = config(sagemaker, "one"), config(sagemaker, "two")
+        sagemaker.create_endpoint(EndpointName=NAME, EndpointConfigName=first)
+        assert told(aws)["EndpointStatus"] == "Creating"
+
+    with killed(tmp_path / "state", tmp_path / "second") as aws:
+        eventually(lambda: in_service(aws))
+        assert answered(aws) == "one"
+        aws.client("sagemaker").update_endpoint(EndpointName=NAME, EndpointConfigName=second)
+        assert told(aws)["EndpointStatus"] == "Updating"
+
+    with killed(tmp_path / "state", tmp_path / "third") as aws:
+        eventually(lambda: in_service(aws))
+        assert told(aws)["EndpointConfigName"] == second
+        assert answered(aws) == "two"
+        aws.client("sagemaker").delete_endpoint(EndpointName=NAME)
+
+    with killed(tmp_path / "state", tmp_path / "fourth") as aws:
+        eventually(lambda: not aws.client("sagemaker").list_endpoints()["Endpoints"])
