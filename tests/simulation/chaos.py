@@ -164,5 +164,7 @@ class Scripted(Chaos):
         self.kinds = frozenset()
 
     def at_call(self, call: str) -> Fault | None:
+        if self.over:
+            return None
         self.made.append(call)
         return self.script.get(len(self.made))

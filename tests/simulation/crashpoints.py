@@ -32,7 +32,7 @@ MODES = (
     Fault.STALE,
 )
 KINDS_OF_PAIR = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
-"""All that can become of a call: it took effect or not. Every other mode is one of these to the caller."""
+"""What can become of a call: it took effect or not. To its caller every mode is one of these."""
 _CHUNK = 200
 Plan = Callable[[World], None]
 

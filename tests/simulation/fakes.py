@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 
@@ -24,19 +24,29 @@ from tests.fakes.traffic import PLENTY, FakeTraffic
 from tests.simulation.chaos import AFTER, Chaos, Fault, applies, raised
 
 Post = Callable[[Envelope, type[Foreign] | None], None]
+NEW = timedelta(minutes=1)
+"""How long what was just made may not be seen by everybody."""
 FAILING = Traffic(requests=500, errors=150, latency_p99=0.01)
 
 
 class ChaoticCalls(Calls):
     """Every call to the outside may be where something goes wrong."""
 
-    def __init__(self, chaos: Chaos, between: Callable[[], None], state: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        chaos: Chaos,
+        between: Callable[[], None],
+        state: Callable[[], str],
+        clock: Callable[[], datetime],
+    ) -> None:
         super().__init__()
         self.chaos = chaos
+        self.clock = clock
+        self._born: dict[object, datetime] = {}
         self.between = between
         self.state = state
         self.stale = False
-        """Whether the present call does not see yet what was just made."""
+        """Whether the present call does not see what was just made."""
 
     def one(self, name: str) -> AbstractContextManager[None]:
         fault = self.chaos.at_call(name)
@@ -44,6 +54,15 @@ class ChaoticCalls(Calls):
             fault = None
         self.stale = fault is Fault.STALE
         return _Call(self, name, fault)
+
+    def unseen(self, thing: object) -> bool:
+        """Whether the present call does not see `thing`, because it is new or has just changed."""
+        born = self._born.get(thing)
+        return self.stale and born is not None and self.clock() - born < NEW
+
+    def made_now(self, thing: object) -> None:
+        """What may not be seen for a while."""
+        self._born[thing] = self.clock()
 
 
 @dataclass
@@ -122,10 +141,11 @@ class WatchedEndpoints(FakeEndpoints):
 
     def view(self, model: str) -> EndpointView | None:
         seen = super().view(model)
-        return None if self.calls.stale else seen
+        return None if self.calls.unseen(("endpoint", model)) else seen
 
     def _update(self, model: str, fleet: _Fleet) -> None:
         super()._update(model, fleet)
+        self.calls.made_now(("endpoint", model))
         now = self.endpoints[model].now
         self.watch(model, _by_version(now) if now else {}, _by_version(fleet))
 
@@ -137,11 +157,17 @@ class LateJobs(FakeJobs):
 
     def training(self, name: str) -> JobView | None:
         seen = super().training(name)
-        return None if self.calls.stale else seen
+        return None if self.calls.unseen(name) else seen
 
     def evaluation(self, name: str) -> JobView | None:
         seen = super().evaluation(name)
-        return None if self.calls.stale else seen
+        return None if self.calls.unseen(name) else seen
+
+    def _start(self, name: str) -> None:
+        new = name not in self.views
+        super()._start(name)
+        if new:
+            self.calls.made_now(name)
 
 
 class WatchedRegistry(FakeRegistry):
@@ -152,10 +178,12 @@ class WatchedRegistry(FakeRegistry):
 
     def find(self, model: str, version: int) -> Version | None:
         seen = super().find(model, version)
-        return None if self.calls.stale else seen
+        return None if self.calls.unseen((model, version)) else seen
 
     def _keep(self, version: Version, *, updated: Sequence[str] = ()) -> None:
         new = (version.model, version.version) not in self.versions
+        if new:
+            self.calls.made_now((version.model, version.version))
         super()._keep(version, updated=updated)
         self.watch(version, new=new)
 

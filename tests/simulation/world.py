@@ -80,7 +80,7 @@ class World(Stage):
 
     def _cast(self, _: Deployed) -> None:
         chaos = self.chaos
-        self.calls = ChaoticCalls(chaos, self._somebody_else, self.phase)
+        self.calls = ChaoticCalls(chaos, self._somebody_else, self.phase, lambda: self.now)
         self.bus = TimedBus(self.calls, self._post)
         self.ledger = WatchedLedger(self.calls)
         self.jobs = LateJobs(self.bus, self.calls)
