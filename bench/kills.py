@@ -54,7 +54,7 @@ class Outcome:
     fresh: list[float] = field(default_factory=list)
     """Seconds of an `up` into an empty folder."""
     serving: list[float] = field(default_factory=list)
-    """Seconds from a kill's `up` to the first answer to a user."""
+    """Seconds from the beginning of an `up` after a kill to the first answer to a user."""
 
     @property
     def kills(self) -> int:
@@ -71,6 +71,8 @@ class Trial:
     told: Told
     users: Users | None = None
     killed: bool = False
+    up_since: float | None = None
+    """When the `up` of this life began."""
 
     def run(self, kills: int) -> None:
         """So many kills; then the story is told to its end, and looked at."""
@@ -79,7 +81,8 @@ class Trial:
                 self._killed_in_up()
             else:
                 self._killed_in_story()
-            print(f"{self.outcome.kills:4d}  {self.outcome.interrupted[-1]}", flush=True)
+            took = f"{self.outcome.ready[-1]:5.1f} s" if self.outcome.ready else "      -"
+            print(f"{self.outcome.kills:4d}  up {took}  {self.outcome.interrupted[-1]}", flush=True)
         stage = self._up()
         self._to_the_end(stage)
         self._check(stage)
@@ -113,6 +116,7 @@ class Trial:
         self._kill("just up" if ended else f"up after: {said[-2] if said[1:] else 'its start'}")
 
     def _kill(self, what: str) -> None:
+        self._note_first_answer()
         local = Local.read(self.folder)
         alone = self.chance.random() < 0.5
         if local is not None and local.alive:
@@ -131,16 +135,23 @@ class Trial:
         times = self.outcome.ready if self.killed else self.outcome.fresh
         times.append(time.monotonic() - begun)
         stage = Stage(embedded(local, STAGE), local, {})
-        self._ask(stage, at)
+        self._ask(stage)
+        self.up_since = at if self.killed else None
         return stage
 
-    def _ask(self, stage: Stage, since: float) -> None:
-        """Let the users ask, and note when the last life's first answer came."""
+    def _ask(self, stage: Stage) -> None:
         if self.users is None or self.users.url != stage.local.url:
             endpoint = stage.home.names.endpoint(MODEL)
             self.users = Users(stage.local.url, endpoint, questions(), RATE)
             self.users.start()
-        self.users.answers[:] = [answer for answer in self.users.answers if answer.at >= since]
+
+    def _note_first_answer(self) -> None:
+        if self.users is not None and self.up_since is not None:
+            answers = [each for each in self.users.answers if each.at >= self.up_since]
+            answered = [each.at + each.seconds for each in answers if each.ok]
+            self.outcome.serving += [min(answered) - self.up_since] if answered else []
+            self.users.answers.clear()
+            self.up_since = None
 
     def _to_the_end(self, stage: Stage) -> None:
         deadline = time.monotonic() + _ENDS
@@ -211,10 +222,15 @@ def _lines() -> Iterable[tuple[int, str]]:
 def report(outcome: Outcome, seed: int) -> None:
     failed = len([line for line in outcome.wrong if "up failed" in line])
     print(f"{outcome.kills} kills, seed {seed}: {outcome.kills - failed} recovered at once")
-    for title, times in (("into nothing", outcome.fresh), ("after a kill", outcome.ready)):
+    measured = {
+        "up into nothing": outcome.fresh,
+        "up after a kill": outcome.ready,
+        "first answer after a kill": outcome.serving,
+    }
+    for title, times in measured.items():
         if times:
             middle, longest = statistics.median(times), max(times)
-            print(f"up {title}: p50 {middle:.1f} s, longest {longest:.1f} s, {len(times)} times")
+            print(f"{title}: p50 {middle:.1f} s, longest {longest:.1f} s, {len(times)} times")
     for what, count in Counter(outcome.interrupted).most_common():
         print(f"  {count:4d}  {what}")
     print(f"{len(outcome.wrong)} things wrong")

@@ -32,6 +32,11 @@ class Cdk:
     def assembly(self) -> Path:
         return self.folder.resolve() / "cdk.out" / self.stage
 
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of the calls; what a killed one left goes with the next `up`."""
+        return self.folder.resolve() / "tmp"
+
     def check(self) -> None:
         """Raises ToolMissingError naming what is not installed."""
         for tool, how in (
@@ -90,6 +95,7 @@ class Cdk:
         environment = {
             **os.environ,
             "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",
+            "TMPDIR": str(self.scratch),
             "CDK_DISABLE_VERSION_CHECK": "1",
             "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         }

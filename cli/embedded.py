@@ -40,9 +40,15 @@ def start(folder: Path, *, port: int, time_scale: float) -> Local:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
         )
-    Local("", process.pid, time_scale).write(folder)
-    url = _await(process, ready, folder / "local.log")
-    local = Local(url, process.pid, time_scale)
+    begun = Local("", process.pid, time_scale)
+    begun.write(folder)
+    return awaited(folder, begun)
+
+
+def awaited(folder: Path, begun: Local) -> Local:
+    """One that was started, perhaps by an `up` that was killed, once it answers."""
+    url = begun.url or _await(begun.pid, folder / "ready", folder / "local.log")
+    local = Local(url, begun.pid, begun.time_scale)
     local.write(folder)
     return local
 
@@ -73,27 +79,28 @@ def free(port: int) -> None:
             ) from error
 
 
-def _await(process: "subprocess.Popen[bytes]", ready: Path, log: Path) -> str:
+def _await(pid: int, ready: Path, log: Path) -> str:
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline:
         if ready.is_file() and (url := ready.read_text("utf-8").strip()):
             return url
-        if process.poll() is not None:
+        if _gone(pid, 0.0):
             lines = log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
             raise DeployError(f"the embedded AWS did not start: {lines[-1]}")
         time.sleep(_POLL)
-    process.kill()
+    os.kill(pid, signal.SIGKILL)
     raise DeployError(f"the embedded AWS was not ready within {_START:.0f} s; see {log}")
 
 
 def _gone(pid: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while True:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(_POLL)
-    return False

@@ -68,7 +68,9 @@ class Local:
 
     def write(self, folder: Path) -> None:
         told = {"url": self.url, "pid": self.pid, "time_scale": self.time_scale}
-        (folder / LOCAL).write_text(json.dumps(told), "utf-8")
+        partial = folder / f"{LOCAL}.partial"
+        partial.write_text(json.dumps(told), "utf-8")
+        partial.rename(folder / LOCAL)
 
 
 @dataclass(frozen=True)

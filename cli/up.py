@@ -1,6 +1,7 @@
 """`sluice up`: the embedded AWS and the stack in it, with nothing half-done left behind."""
 
 import fcntl
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,8 @@ from subprocess import Popen
 
 from cli.deploy import Cdk
 from cli.deployed import Deployed, calm, is_bootstrapped, sources, stack_as_it_is
-from cli.embedded import free, start, stop
-from cli.errors import BadDefinitionError, BadInputError, BusyError
+from cli.embedded import awaited, free, start, stop
+from cli.errors import BadDefinitionError, BadInputError, BusyError, DeployError
 from cli.guard import end
 from cli.home import Local
 from functions.definition import DefinitionError, read_definition
@@ -42,6 +43,8 @@ def bring_up(wish: Up, tell: Tell) -> Local:
     check_models(wish.models)
     wish.folder.mkdir(parents=True, exist_ok=True)
     with alone(wish.folder):
+        shutil.rmtree(cdk.scratch, ignore_errors=True)
+        cdk.scratch.mkdir()
         running = _running(wish)
         work = _Work(cdk, tell)
         try:
@@ -132,6 +135,10 @@ def _running(wish: Up) -> Local | None:
     """What runs already; raises BadInputError when it was asked for otherwise."""
     local = Local.read(wish.folder)
     if local is None or not local.alive:
+        return None
+    try:
+        local = awaited(wish.folder, local)
+    except DeployError:  # a new one may do better
         return None
     port = int(local.url.rpartition(":")[2] or 0)
     if wish.port not in (None, 0, port) or wish.time_scale not in (None, local.time_scale):

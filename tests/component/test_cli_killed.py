@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from cli.deployed import Deployed, sources
+from cli.embedded import awaited, start, stop
 from cli.guard import end, guarded
+from cli.home import Local
 
 ROOT = Path(__file__).parents[2]
 _BEGIN = """
@@ -83,6 +86,18 @@ def test_what_was_deployed_is_read_back(tmp_path: Path) -> None:
     Deployed("digest", "stack").write(tmp_path)
 
     assert Deployed.read(tmp_path) == Deployed("digest", "stack")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it outlives us
+def test_one_that_was_still_starting_is_waited_for(tmp_path: Path) -> None:
+    server = start(tmp_path, port=0, time_scale=1.0)
+    try:
+        replace(server, url="").write(tmp_path)  # as a killed `up` leaves it
+
+        assert awaited(tmp_path, replace(server, url="")) == server
+        assert Local.read(tmp_path) == server
+    finally:
+        stop(tmp_path)
 
 
 def _sources(folder: Path) -> str:

@@ -8,7 +8,7 @@ import pytest
 from functions.aws.refusals import RefusedError
 from functions.aws.registry import Registry
 from functions.registry import Approval, Candidate
-from local.sagemaker.validation import validated
+from local.constraints import check
 from tests.builders import MODEL, NAMES, RUN, digest
 from tests.fakes.client import FakeClient, misshapen, refused
 
@@ -56,7 +56,7 @@ def registered(candidate: Candidate) -> dict[str, Any]:
     client = sagemaker()
     registry(client).register(candidate)
     request = client.request("create_model_package")
-    validated("CreateModelPackage", request)
+    check("sagemaker", "CreateModelPackage", request, code="ValidationException")
     return request
 
 
@@ -106,7 +106,7 @@ def test_a_reason_of_many_lines_is_told_in_one() -> None:
     described = registered(replace(CANDIDATE, reason=text))["ModelPackageDescription"]
 
     request = client.request("update_model_package")
-    validated("UpdateModelPackage", request)
+    check("sagemaker", "UpdateModelPackage", request, code="ValidationException")
     assert request["ApprovalDescription"] == described
     assert described.startswith("Traceback: line 1 line 2!!!")
     assert len(described) == 1024
