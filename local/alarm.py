@@ -1,4 +1,4 @@
-"""An alarm on one metric, the state it is in, and how both are kept."""
+"""An alarm on a metric, on metric math or on other alarms; its state; how both are kept."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from local.alarm_rules import parsed
+from local.metric_queries import period_of
 from local.missing_data import Rule
 
 Request = dict[str, Any]
@@ -15,6 +17,13 @@ COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+BANDS = frozenset(
+    {
+        "GreaterThanUpperThreshold",
+        "LessThanLowerOrGreaterThanUpperThreshold",
+        "LessThanLowerThreshold",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class State:
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm on one metric."""
+    """`settings` are as they were put."""
 
     name: str
     arn: str
@@ -52,15 +61,46 @@ class Alarm:
     """The state before this one, until everybody has been told of the change."""
 
     @property
+    def composite(self) -> bool:
+        return "AlarmRule" in self.settings
+
+    @property
+    def kind(self) -> str:
+        return "CompositeAlarm" if self.composite else "MetricAlarm"
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """The alarms, by name or ARN, that a composite alarm's rule names."""
+        return parsed(self.settings["AlarmRule"]).alarms if self.composite else ()
+
+    def acts_on(self, prefix: str) -> bool:
+        """Whether it has an action whose ARN starts so."""
+        members = ("AlarmActions", "OKActions", "InsufficientDataActions")
+        actions = [action for member in members for action in self.settings.get(member, [])]
+        return any(action.startswith(prefix) for action in actions)
+
+    @property
+    def watched(self) -> str:
+        """The id of the query that is compared."""
+        threshold = self.settings.get("ThresholdMetricId")
+        return next(
+            str(query["Id"])
+            for query in self.settings["Metrics"]
+            if query.get("ReturnData", True) and query["Id"] != threshold
+        )
+
+    @property
     def dimensions(self) -> dict[str, str]:
         return {d["Name"]: d["Value"] for d in self.settings.get("Dimensions", [])}
 
     @property
     def statistic(self) -> str:
-        return str(self.settings.get("Statistic") or self.settings["ExtendedStatistic"])
+        return str(self.settings.get("Statistic") or self.settings.get("ExtendedStatistic") or "")
 
     @property
     def period(self) -> timedelta:
+        if "Metrics" in self.settings:
+            return timedelta(seconds=period_of(self.watched, self.settings["Metrics"]))
         return timedelta(seconds=self.settings["Period"])
 
     @property
@@ -75,6 +115,17 @@ class Alarm:
     def breaches(self, value: float) -> bool:
         compare = COMPARE[self.settings["ComparisonOperator"]]
         return compare(value, float(self.settings["Threshold"]))
+
+    def leaves(self, value: float, lower: float, upper: float) -> bool:
+        """Whether a value leaves the band that is expected, on a side that counts."""
+        below, above = value < lower, value > upper
+        match self.settings["ComparisonOperator"]:
+            case "LessThanLowerThreshold":
+                return below
+            case "GreaterThanUpperThreshold":
+                return above
+            case _:
+                return below or above
 
     def described(self) -> Request:
         return {

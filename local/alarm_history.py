@@ -1,7 +1,9 @@
 """What happened to alarms, also to deleted ones: the newest hundred items of each name are kept."""
 
+import contextlib
 import json
 from collections import defaultdict, deque
+from datetime import datetime
 from typing import Any
 
 from local.alarm import Alarm, State
@@ -23,15 +25,16 @@ class AlarmHistory:
         self._next = int(max(kept, default="0")) + 1
 
     def changed(self, before: State, alarm: Alarm) -> None:
+        """A change of state, when it happened."""
         data = {"version": "1.0", "oldState": _told(before), "newState": _told(alarm.state)}
         summary = f"Alarm updated from {before.value} to {alarm.state.value}"
-        self.add(alarm, "StateUpdate", summary, data)
+        self.add(alarm, "StateUpdate", summary, data, now=alarm.state.since)
 
-    def add(self, alarm: Alarm, kind: str, summary: str, data: Request) -> None:
+    def add(self, alarm: Alarm, kind: str, summary: str, data: Request, *, now: datetime) -> None:
         item = {
             "AlarmName": alarm.name,
-            "AlarmType": "MetricAlarm",
-            "Timestamp": alarm.state.since if kind == "StateUpdate" else alarm.updated,
+            "AlarmType": alarm.kind,
+            "Timestamp": now,
             "HistoryItemType": kind,
             "HistorySummary": summary,
             "HistoryData": json.dumps(data),
@@ -56,6 +59,6 @@ def _number(pair: tuple[str, Request]) -> str:
 
 def _told(state: State) -> Request:
     told: Request = {"stateValue": state.value, "stateReason": state.reason}
-    if state.reason_data:
+    with contextlib.suppress(ValueError):  # a person may have set anything
         told["stateReasonData"] = json.loads(state.reason_data)
     return told

@@ -1,15 +1,17 @@
 """The CloudWatch API: dashboards here, metrics and alarms by their owners."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from local.clock import Clock
 from local.cloud import Account
+from local.constraints import check
 from local.errors import AwsError
 from local.store import Kept
 
 Request = dict[str, Any]
+Operation = Callable[[Request], Request]
 ALARM_ACTIONS = frozenset(
     {
         "DeleteAlarms",
@@ -28,7 +30,14 @@ ALARM_ACTIONS = frozenset(
 )
 
 
+_WIDGETS = frozenset({"alarm", "custom", "explorer", "log", "metric", "text"})
+_MOST_WIDGETS = 500
+
+
 class Handles(Protocol):
+    @property
+    def operations(self) -> Mapping[str, Operation]: ...
+
     def handle(self, action: str, request: Request) -> Request: ...
 
 
@@ -41,15 +50,21 @@ class CloudWatch:
         self._metrics = metrics
         self._alarms = alarms
         self._dashboards = Kept(account.store.shelf("dashboards"))
-        self.operations: dict[str, Callable[[Request], Request]] = {
+        self._own: dict[str, Operation] = {
             "PutDashboard": self._put,
             "GetDashboard": self._get,
             "ListDashboards": self._list,
             "DeleteDashboards": self._delete,
         }
 
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """Of all three parts."""
+        return {**self._metrics.operations, **self._alarms.operations, **self._own}
+
     def handle(self, action: str, request: Request) -> Request:
-        operation = self.operations.get(action)
+        check("cloudwatch", action, request, code="ValidationError")
+        operation = self._own.get(action)
         if operation is not None:
             return operation(request)
         owner = self._alarms if action in ALARM_ACTIONS else self._metrics
@@ -60,11 +75,7 @@ class CloudWatch:
 
     def _put(self, request: Request) -> Request:
         name, body = str(request["DashboardName"]), str(request["DashboardBody"])
-        try:
-            json.loads(body)
-        except ValueError as error:
-            message = f"The field DashboardBody must be a valid JSON object: {error}"
-            raise AwsError("InvalidParameterInput", message) from error
+        _check_body(body)
         self._dashboards[name] = {"body": body, "modified": self._clock.now()}
         return {"DashboardValidationMessages": []}
 
@@ -101,5 +112,26 @@ class CloudWatch:
         dashboard: Request | None = self._dashboards.get(name)
         if dashboard is None:
             message = f"Dashboard {name} does not exist"
-            raise AwsError("DashboardNotFoundError", message, status=404)
+            raise AwsError("ResourceNotFound", message, status=404)
         return dashboard
+
+
+def _check_body(body: str) -> None:
+    """Raise InvalidParameterInput for what no dashboard can be made of."""
+    try:
+        dashboard = json.loads(body)
+    except ValueError as error:
+        raise _unfit(f"The field DashboardBody must be a valid JSON object: {error}") from error
+    widgets = dashboard.get("widgets") if isinstance(dashboard, dict) else None
+    if not isinstance(widgets, list):
+        raise _unfit("The field widgets is required and must be an array")
+    if len(widgets) > _MOST_WIDGETS:
+        raise _unfit(f"The field widgets must not have more than {_MOST_WIDGETS} items")
+    for number, widget in enumerate(widgets):
+        kind = widget.get("type") if isinstance(widget, dict) else None
+        if kind not in _WIDGETS:
+            raise _unfit(f"/widgets/{number}/type should be one of {', '.join(sorted(_WIDGETS))}")
+
+
+def _unfit(message: str) -> AwsError:
+    return AwsError("InvalidParameterInput", message)

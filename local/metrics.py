@@ -1,13 +1,15 @@
 """CloudWatch metrics: every sample kept as it came, the newest hundred thousand of a series."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.clock import Clock
 from local.cloud import Account
-from local.errors import AwsError, not_there
+from local.errors import not_there
+from local.metric_data import check_data, expanded
+from local.metric_queries import MetricQueries
 from local.metric_statistics import check, statistic
 from local.metric_store import RETENTION, Key, MetricStore, Sample
 from local.timers import Timers
@@ -15,7 +17,6 @@ from local.timers import Timers
 Request = dict[str, Any]
 _FLUSH_SECONDS = 1.0
 _SWEEP_SECONDS = 3600.0
-_MOST_EXPANDED = 10_000
 
 
 class Metrics:
@@ -31,9 +32,10 @@ class Metrics:
         self._clock = clock
         self._kept = MetricStore(account.store)
         self._timers = Timers("metrics")
+        self.queries = MetricQueries(self.points)
         self.operations: Mapping[str, Callable[[Request], Request]] = {
             "PutMetricData": self._put_data,
-            "GetMetricData": self._get_data,
+            "GetMetricData": self.queries.get_data,
             "GetMetricStatistics": self._get_statistics,
             "ListMetrics": self._list,
         }
@@ -89,36 +91,13 @@ class Metrics:
         self._kept.add(key, values, unit, (at or self._clock.now()).astimezone(UTC))
 
     def _put_data(self, request: Request) -> Request:
-        for datum in request.get("MetricData", []):
-            key = _key(request["Namespace"], datum["MetricName"], _dimensions(datum))
-            self._add(key, _expanded(datum), datum.get("Unit", "None"), datum.get("Timestamp"))
+        namespace, data = request["Namespace"], request.get("MetricData", [])
+        check_data(namespace, data, self._clock.now())
+        for datum in data:
+            key = _key(namespace, datum["MetricName"], _dimensions(datum))
+            self._add(key, expanded(datum), datum.get("Unit", "None"), datum.get("Timestamp"))
         self._kept.flush()
         return {}
-
-    def _get_data(self, request: Request) -> Request:
-        start, end = request["StartTime"], request["EndTime"]
-        results = []
-        for query in request["MetricDataQueries"]:
-            if "MetricStat" not in query:
-                raise AwsError(
-                    "ValidationError",
-                    f"query {query.get('Id')!r}: expressions are not emulated, use MetricStat",
-                )
-            points = self._points(query["MetricStat"], start, end)
-            if request.get("ScanBy", "TimestampDescending") == "TimestampDescending":
-                points.reverse()
-            results.append(_result(query, points))
-        return {"MetricDataResults": [r for r in results if r], "Messages": []}
-
-    def _points(self, asked: Request, start: datetime, end: datetime) -> list[Sample]:
-        metric = asked["Metric"]
-        return self.points(
-            (metric["Namespace"], metric["MetricName"], _dimensions(metric)),
-            name=asked["Stat"],
-            period=timedelta(seconds=asked["Period"]),
-            start=start,
-            end=end,
-        )
 
     def points(
         self,
@@ -184,39 +163,3 @@ def _key(namespace: str, name: str, dimensions: Mapping[str, str]) -> Key:
 
 def _dimensions(of: Mapping[str, Any]) -> dict[str, str]:
     return {d["Name"]: d["Value"] for d in of.get("Dimensions", [])}
-
-
-def _expanded(datum: Mapping[str, Any]) -> Sequence[float]:
-    """The samples of a datum: a value, values with counts, or a statistic set's mean repeated."""
-    if "Value" in datum:
-        return [float(datum["Value"])]
-    if "Values" in datum:
-        counts = datum.get("Counts") or [1.0] * len(datum["Values"])
-        return [
-            float(v) for v, n in zip(datum["Values"], counts, strict=True) for _ in range(int(n))
-        ]
-    if "StatisticValues" in datum:
-        held = datum["StatisticValues"]
-        count = min(int(held["SampleCount"]), _MOST_EXPANDED)
-        return _spread(count, held["Sum"], held["Minimum"], held["Maximum"])
-    raise AwsError("MissingParameter", f"metric {datum.get('MetricName')!r} has no value")
-
-
-def _spread(count: int, total: float, low: float, high: float) -> list[float]:
-    """`count` samples with this sum, least and greatest value."""
-    if count <= 2:
-        return [low, high][:count] if count == 2 else [total] * count
-    middle = (total - low - high) / (count - 2)
-    return [low, *([middle] * (count - 2)), high]
-
-
-def _result(query: Mapping[str, Any], points: Sequence[Sample]) -> Request | None:
-    if not query.get("ReturnData", True):
-        return None
-    return {
-        "Id": query["Id"],
-        "Label": query.get("Label", query["MetricStat"]["Metric"]["MetricName"]),
-        "Timestamps": [at for at, _ in points],
-        "Values": [value for _, value in points],
-        "StatusCode": "Complete",
-    }

@@ -34,6 +34,7 @@ from local.lasting_moto import LastingMoto
 from local.logs import Logs
 from local.metrics import Metrics
 from local.moto_app import MotoApp
+from local.queue_metrics import QueueMetrics, depths_in_moto
 from local.queues import Queues
 from local.s3_events import S3Events
 from local.sagemaker import SageMaker
@@ -73,7 +74,7 @@ class Server:
         faults = Faults(clock)
         bus = EventBus(account, clock, lambdas, queues, disturb=faults.events)
         scheduler = Scheduler(account, clock, lambdas, queues, bus)
-        alarms = Alarms(account, clock, metrics, bus)
+        alarms = Alarms(account, clock, metrics, bus, lambdas)
         self._sagemaker = SageMaker(
             account, clock, bus, metrics, logs, Images(options.images), folder.path, faults.jobs
         )
@@ -94,6 +95,7 @@ class Server:
         moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
             metrics,
+            QueueMetrics(clock, metrics, depths_in_moto(account)),
             lambdas,
             bus,
             scheduler,

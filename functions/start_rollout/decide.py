@@ -4,10 +4,12 @@ A person's word in the registry counts both ways: an approval begins, a rejectio
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from functions.endpoint import Placement
 from functions.ledger import (
+    ASK_PERSON_AFTER,
+    RETRY_AFTER,
     Champion,
     EndpointRecord,
     RolloutRecord,
@@ -18,6 +20,8 @@ from functions.ledger import (
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
 
+SHOWN_WITHIN = timedelta(minutes=10)
+"""From then on a version that the registry does not show is taken to be deleted."""
 _WITHOUT_VERDICT = frozenset(
     {
         RunState.STARTING,
@@ -107,9 +111,10 @@ class Dismiss:
 
 @dataclass(frozen=True)
 class AskLater:
-    """A person has not decided yet."""
+    """A person has not decided yet, or the registry does not show yet what was just made."""
 
     run: RunRecord
+    after: timedelta = ASK_PERSON_AFTER
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def decide(case: Case, *, now: datetime) -> Outcome:
     """What follows from a version's approval as it is now."""
     version = case.version
     if version is None:
-        return _gone(case)
+        return _gone(case, now)
     match version.approval:
         case Approval.APPROVED:
             return _approved(version, case, now)
@@ -158,13 +163,22 @@ def _pending(case: Case) -> Outcome:
     return Ignore(f"version {case.number} is not approved")
 
 
-def _gone(case: Case) -> Outcome:
+def _gone(case: Case, now: datetime) -> Outcome:
+    if case.run is not None and _just_judged(case.run, now):
+        return AskLater(case.run, RETRY_AFTER)
     why = f"version {case.number} is not in the registry"
     if case.own is not None and case.own.state is RolloutState.PROVISIONING:
         return TakeBack(case.own, why)
     if case.run is not None and case.run.state is RunState.HELD:
         return Dismiss(case.run, why)
     return Ignore(why)
+
+
+def _just_judged(run: RunRecord, now: datetime) -> bool:
+    """SageMaker shows what it has made to everybody only after a while."""
+    if run.ended_at is None or run.state not in {RunState.APPROVED, RunState.HELD}:
+        return False
+    return now - run.ended_at < SHOWN_WITHIN
 
 
 def _approved(version: Version, case: Case, now: datetime) -> Outcome:

@@ -12,7 +12,6 @@ from events.catalog import (
 from events.words import Reason
 from functions.evidence import Evidence
 from functions.ledger import (
-    ASK_PERSON_AFTER,
     RETRY_AFTER,
     Champion,
     EndpointRecord,
@@ -56,8 +55,8 @@ def left_by(
             return _judged_again(outcome, case, now)
         case Dismiss():
             return _dismissed(outcome, case, now)
-        case AskLater(run=run):
-            return Written((run.changed(due_at=now + ASK_PERSON_AFTER),))
+        case AskLater(run=run, after=after):
+            return Written((run.changed(due_at=now + after),))
         case Ignore():
             return Written((*_no_longer_waiting(case, now), *_no_longer_due(case)))
 

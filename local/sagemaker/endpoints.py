@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from threading import Event, RLock
 
 from local.errors import AwsError
+from local.sagemaker.deployment import Deployment, RolledBackError
 from local.sagemaker.endpoint import IN_PROGRESS, SERVING, Endpoint, pending
 from local.sagemaker.fleet import Fleet, FleetError
+from local.sagemaker.guardrails import Plan, plan
 from local.sagemaker.instance import Instance
 from local.sagemaker.listing import Listing
 from local.sagemaker.models import Models
@@ -100,7 +102,7 @@ class Endpoints:
         endpoint.revived.wait(_REVIVAL)
         with ExitStack() as stay:
             with endpoint.lock:
-                fleet = endpoint.fleet
+                fleet = endpoint.serving()
                 if fleet is None or endpoint.status not in SERVING:
                     raise unknown
                 variant = fleet.choose(target)
@@ -114,7 +116,6 @@ class Endpoints:
         return self._parts.account.arn("sagemaker", f"endpoint/{name.lower()}")
 
     def _create(self, request: Request) -> Request:
-        refuse(request, "DeploymentConfig")
         name, config = request["EndpointName"], request["EndpointConfigName"]
         arn = self._arn(name)
         fleet = self._fleet(name, config)
@@ -139,13 +140,14 @@ class Endpoints:
         return {"EndpointArn": arn}
 
     def _update(self, request: Request) -> Request:
-        refuse(request, "DeploymentConfig", "ExcludeRetainedVariantProperties")
+        refuse(request, "ExcludeRetainedVariantProperties")
         endpoint = self.find(request["EndpointName"])
         fleet = self._fleet(endpoint.name, request["EndpointConfigName"])
         with endpoint.lock:
             self._unless_in_progress(endpoint)
             if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
                 _retain(endpoint.fleet, fleet)
+            endpoint.plan = self._planned(endpoint, fleet, request)
             summary = pending(fleet) | {"StartTime": self._parts.now()}
             endpoint.coming = fleet
             self._enter(endpoint, "Updating", PendingDeploymentSummary=summary)
@@ -154,12 +156,16 @@ class Endpoints:
 
     def _restored(self, name: str, kept: Request) -> Endpoint:
         """An endpoint as it was when the server ended, without processes."""
-        return Endpoint(
+        endpoint = Endpoint(
             name,
             kept["told"],
             fleet=self._remade(name, kept.get("fleet")),
             coming=self._remade(name, kept.get("coming")),
         )
+        if endpoint.fleet is not None and endpoint.coming is not None and kept["guarded"]:
+            last = endpoint.told.get("LastDeploymentConfig")
+            endpoint.plan = plan(last, endpoint.fleet.variants, endpoint.coming.variants)
+        return endpoint
 
     def _remade(self, endpoint: str, kept: Request | None) -> Fleet | None:
         if kept is None:
@@ -196,23 +202,44 @@ class Endpoints:
         with self._lock:
             self._fleets.add(fleet)
         try:
-            self._parts.provision(_PROVISIONING)
-            fleet.start()
+            self._deploy(endpoint, fleet)
         except Exception as error:  # whatever breaks here would be AWS's own fault
             if self._closing.is_set():
                 return
             if not isinstance(error, FleetError):
                 log.exception("endpoint %s", endpoint.name)
-            self._end(fleet.kill, fleet)
-            endpoint.coming = None
+            endpoint.arrive(endpoint.fleet)
+            self._end(fleet.retire if isinstance(error, RolledBackError) else fleet.kill, fleet)
             self._settle(endpoint, "Failed" if first else "InService", failure=_said(error))
         else:
             with endpoint.lock:
-                before, endpoint.fleet, endpoint.coming = endpoint.fleet, fleet, None
+                before = endpoint.arrive(fleet)
                 endpoint.told |= {"EndpointConfigName": fleet.config}
                 self._settle(endpoint, "InService")
             if before is not None:
                 self._end(before.retire, before)
+
+    def _deploy(self, endpoint: Endpoint, fleet: Fleet) -> None:
+        """The fleet, healthy, with as much traffic as its guardrails let it have; or FleetError."""
+        guarded = endpoint.plan is not None and endpoint.fleet is not None
+        deployment = Deployment(self._parts, endpoint, self._closing.is_set) if guarded else None
+        if deployment is not None:
+            deployment.begin()
+        self._parts.provision(_PROVISIONING)
+        fleet.start()
+        if deployment is not None:
+            deployment.carry_out()
+
+    def _planned(self, endpoint: Endpoint, fleet: Fleet, request: Request) -> Plan | None:
+        """The guardrails of an update: its own, or those of the last one when it keeps them."""
+        last = endpoint.told.get("LastDeploymentConfig")
+        retained = last if request.get("RetainDeploymentConfig") else None
+        config = request.get("DeploymentConfig", retained)
+        before = endpoint.fleet.variants if endpoint.fleet is not None else fleet.variants
+        made = plan(config, before, fleet.variants)
+        if config:
+            endpoint.told["LastDeploymentConfig"] = config
+        return made
 
     def _shift(self, request: Request) -> Request:
         endpoint = self.find(request["EndpointName"])

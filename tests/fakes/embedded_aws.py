@@ -42,6 +42,7 @@ class RecordedMetrics:
     """Keeps what is put; answers every call with nothing."""
 
     seen: list[tuple[str, str, dict[str, str], float]] = field(default_factory=list)
+    operations: dict[str, Any] = field(default_factory=dict)
 
     def put(self, namespace: str, name: str, dimensions: Any, value: float, **_: Any) -> None:
         self.seen.append((namespace, name, dict(dimensions), value))
@@ -51,6 +52,9 @@ class RecordedMetrics:
 
 
 class Handles(Protocol):
+    @property
+    def operations(self) -> Mapping[str, Any]: ...
+
     def handle(self, action: str, request: dict[str, Any]) -> dict[str, Any]: ...
 
 
@@ -61,6 +65,10 @@ class RecordedCalls:
     service: Handles
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refused: dict[str, Exception] = field(default_factory=dict)
+
+    @property
+    def operations(self) -> Mapping[str, Any]:
+        return self.service.operations
 
     def handle(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         self.calls.append((action, request))

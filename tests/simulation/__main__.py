@@ -92,6 +92,15 @@ def _story(seed: int) -> int:
     return 1 if played.violation else 0
 
 
+def _until_broken(seeds: Sequence[int]) -> int:
+    for seed in seeds:
+        played = play(seed)
+        if played.violation:
+            print(f"seed {seed}: {played.violation}")
+            return 1
+    return 0
+
+
 def _table(total: Sum, seconds: float, workers: int) -> None:
     rate = total.seeds / seconds
     print(f"schedules         {total.seeds}")
@@ -113,10 +122,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one schedule, as a story")
     parser.add_argument("--seeds", type=int, default=2000, help="how many schedules")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--until-broken", action="store_true", help="end with the first violation")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     wish = parser.parse_args()
     if wish.seed is not None:
         return _story(wish.seed)
+    if wish.until_broken:
+        return _until_broken(range(wish.first, wish.first + wish.seeds))
     began, total = time.monotonic(), Sum()
     for done in many(wish.first, wish.seeds, wish.workers):
         total.join(done)

@@ -1,12 +1,14 @@
 """What goes wrong: a seed chooses a few kinds of fault, how often each strikes, and when."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
+from functions.aws.refusals import NoRoomError
 from tests.fakes.calls import CrashError
 
 
@@ -15,9 +17,12 @@ class Fault(StrEnum):
 
     CRASH_BEFORE = "a sandbox dies before a call"
     CRASH_AFTER = "a sandbox dies after a call took effect"
+    TIMED_OUT = "a call takes effect, and its answer does not come in time"
     THROTTLED = "a call is throttled"
     INTERNAL = "a call is answered by 500"
     DENIED = "a call is denied"
+    LIMIT = "a call is refused for a limit of the account"
+    STALE = "what was just made is not seen yet"
     INTERLEAVED = "another function runs between two calls"
     EVENT_LOST = "an event of SageMaker's is lost"
     EVENT_TWICE = "an event comes more than once"
@@ -44,9 +49,12 @@ class Fault(StrEnum):
 _AT_CALLS = {
     Fault.CRASH_BEFORE: 0.03,
     Fault.CRASH_AFTER: 0.03,
+    Fault.TIMED_OUT: 0.03,
     Fault.THROTTLED: 0.03,
     Fault.INTERNAL: 0.03,
     Fault.DENIED: 0.01,
+    Fault.LIMIT: 0.02,
+    Fault.STALE: 0.02,
     Fault.INTERLEAVED: 0.05,
 }
 _AT_EVENTS = {
@@ -94,7 +102,7 @@ class Chaos:
         """It did."""
         self.struck[f"{fault.name} | {state}"] += 1
 
-    def at_call(self) -> Fault | None:
+    def at_call(self, _: str) -> Fault | None:
         """What happens at the next call to the outside; almost always nothing."""
         if self.over or not self._at_calls:
             return None
@@ -108,7 +116,7 @@ class Chaos:
         return None
 
 
-def raised(fault: Fault) -> Exception:
+def raised(fault: Fault, call: str) -> Exception:
     """What a function sees of a fault at a call."""
     match fault:
         case Fault.THROTTLED:
@@ -117,5 +125,46 @@ def raised(fault: Fault) -> Exception:
             return _refusal("InternalFailure")
         case Fault.DENIED:
             return _refusal("AccessDeniedException")
+        case Fault.LIMIT:
+            return NoRoomError(f"{call}: simulated")
+        case Fault.TIMED_OUT:
+            return ReadTimeoutError(endpoint_url=call)
         case _:
             return CrashError(fault.value)
+
+
+AFTER = frozenset({Fault.CRASH_AFTER, Fault.TIMED_OUT})
+"""Faults that come when the call has taken effect."""
+LIMITED = frozenset({"jobs.train", "jobs.evaluate", "endpoints.place"})
+"""Calls that an account's limits can refuse."""
+READS_LATE = frozenset({"endpoints.view", "jobs.training", "jobs.evaluation", "registry.find"})
+"""Calls that may not see yet what was just made."""
+
+
+def applies(fault: Fault, call: str) -> bool:
+    """Whether a kind of fault can strike at a call."""
+    match fault:
+        case Fault.LIMIT:
+            return call in LIMITED
+        case Fault.STALE:
+            return call in READS_LATE
+        case _:
+            return True
+
+
+@dataclass
+class Scripted(Chaos):
+    """No dice: a fault at given calls, counted from 1, and nothing else goes wrong."""
+
+    script: Mapping[int, Fault] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.kinds = frozenset()
+
+    def at_call(self, call: str) -> Fault | None:
+        if self.over:
+            return None
+        self.made.append(call)
+        return self.script.get(len(self.made))

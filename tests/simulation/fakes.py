@@ -4,40 +4,65 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 
 from events.base import SOURCE, Event
 from events.foreign import Foreign
-from functions.endpoint import NO_TRAFFIC, Traffic
+from functions.endpoint import NO_TRAFFIC, EndpointView, Traffic
+from functions.jobs import JobView
 from functions.ledger import Record
 from functions.registry import Version
 from tests.fakes.bus import Envelope, FakeBus, envelope
 from tests.fakes.calls import Calls
 from tests.fakes.endpoints import FakeEndpoints, _Fleet
+from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.traffic import PLENTY, FakeTraffic
-from tests.simulation.chaos import Chaos, Fault, raised
+from tests.simulation.chaos import AFTER, Chaos, Fault, applies, raised
 
 Post = Callable[[Envelope, type[Foreign] | None], None]
+NEW = timedelta(minutes=1)
+"""How long what was just made may not be seen by everybody."""
 FAILING = Traffic(requests=500, errors=150, latency_p99=0.01)
 
 
 class ChaoticCalls(Calls):
     """Every call to the outside may be where something goes wrong."""
 
-    def __init__(self, chaos: Chaos, between: Callable[[], None], state: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        chaos: Chaos,
+        between: Callable[[], None],
+        state: Callable[[], str],
+        clock: Callable[[], datetime],
+    ) -> None:
         super().__init__()
         self.chaos = chaos
+        self.clock = clock
+        self._born: dict[object, datetime] = {}
         self.between = between
         self.state = state
-        self.count = 0
+        self.stale = False
+        """Whether the present call does not see what was just made."""
 
     def one(self, name: str) -> AbstractContextManager[None]:
-        self.count += 1
-        return _Call(self, name, self.chaos.at_call())
+        fault = self.chaos.at_call(name)
+        if fault is not None and not applies(fault, name):
+            fault = None
+        self.stale = fault is Fault.STALE
+        return _Call(self, name, fault)
+
+    def unseen(self, thing: object) -> bool:
+        """Whether the present call does not see `thing`, because it is new or has just changed."""
+        born = self._born.get(thing)
+        return self.stale and born is not None and self.clock() - born < NEW
+
+    def made_now(self, thing: object) -> None:
+        """What may not be seen for a while."""
+        self._born[thing] = self.clock()
 
 
 @dataclass
@@ -53,8 +78,8 @@ class _Call(AbstractContextManager[None]):
         self.calls.chaos.strikes(fault, state=self.calls.state())
         if fault is Fault.INTERLEAVED:
             self.calls.between()
-        elif fault is not Fault.CRASH_AFTER:
-            raise raised(fault)
+        elif fault is not Fault.STALE and fault not in AFTER:
+            raise raised(fault, self.name)
 
     def __exit__(
         self,
@@ -62,8 +87,8 @@ class _Call(AbstractContextManager[None]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and self.fault is Fault.CRASH_AFTER:
-            raise raised(Fault.CRASH_AFTER)
+        if kind is None and self.fault in AFTER:
+            raise raised(self.fault, self.name)
 
 
 class TimedBus(FakeBus):
@@ -111,21 +136,54 @@ class WatchedLedger(FakeLedger):
 class WatchedEndpoints(FakeEndpoints):
     """Tells of every fleet that is asked for."""
 
+    calls: "ChaoticCalls"
     watch: Callable[[str, Mapping[int, int], Mapping[int, int]], None]
+
+    def view(self, model: str) -> EndpointView | None:
+        seen = super().view(model)
+        return None if self.calls.unseen(("endpoint", model)) else seen
 
     def _update(self, model: str, fleet: _Fleet) -> None:
         super()._update(model, fleet)
+        self.calls.made_now(("endpoint", model))
         now = self.endpoints[model].now
         self.watch(model, _by_version(now) if now else {}, _by_version(fleet))
+
+
+class LateJobs(FakeJobs):
+    """A job that was just made may not be seen yet."""
+
+    calls: "ChaoticCalls"
+
+    def training(self, name: str) -> JobView | None:
+        seen = super().training(name)
+        return None if self.calls.unseen(name) else seen
+
+    def evaluation(self, name: str) -> JobView | None:
+        seen = super().evaluation(name)
+        return None if self.calls.unseen(name) else seen
+
+    def _start(self, name: str) -> None:
+        new = name not in self.views
+        super()._start(name)
+        if new:
+            self.calls.made_now(name)
 
 
 class WatchedRegistry(FakeRegistry):
     """Tells of every version that is new or was decided on."""
 
+    calls: "ChaoticCalls"
     watch: Callable[..., None]
+
+    def find(self, model: str, version: int) -> Version | None:
+        seen = super().find(model, version)
+        return None if self.calls.unseen((model, version)) else seen
 
     def _keep(self, version: Version, *, updated: Sequence[str] = ()) -> None:
         new = (version.model, version.version) not in self.versions
+        if new:
+            self.calls.made_now((version.model, version.version))
         super()._keep(version, updated=updated)
         self.watch(version, new=new)
 

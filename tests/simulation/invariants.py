@@ -32,6 +32,8 @@ A_TURN = timedelta(minutes=1)
 """As long as a function may take: what happens meanwhile it need not have seen."""
 WHOLE_SECONDS = timedelta(seconds=1)
 """One-shot schedules know no less: they fire up to a second early."""
+_SEEN = frozenset({Reason.NOT_DEPLOYED, Reason.ASKED_BY_PERSON, Reason.ALARM})
+"""What ends a rollout whose fleet never came: the read-back, or whoever was quicker."""
 _ACTIVE = frozenset({RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.ROLLING_BACK})
 _JUDGED = frozenset(
     {RunState.APPROVED, RunState.TRAINING, RunState.EVALUATING, RunState.HELD, RunState.REJECTED}
@@ -82,6 +84,7 @@ class Invariants:
         """When a person or the gate rejected a version, by version."""
         self.approved: set[int] = set()
         """Versions that were approved at some time."""
+        self._undeployed: set[str] = set()
 
     # while it happens
 
@@ -201,6 +204,13 @@ class Invariants:
         elif approval is Approval.REJECTED:
             self.rejected.setdefault(version, self.now)
 
+    def undeployed(self, config: str) -> None:
+        """SageMaker went back to the fleet before this configuration."""
+        for rollout in self._ledger.all(RolloutRecord):
+            waits = rollout.state is RolloutState.PROVISIONING and rollout.placed
+            if rollout.config == config and waits:
+                self._undeployed.add(rollout.rollout)
+
     def job_started(self, name: str) -> None:
         """A training job that was not there before."""
         spec = self._jobs.trainings.get(name)
@@ -232,6 +242,8 @@ class Invariants:
         for rollout in self._ledger.all(RolloutRecord):
             hold(rollout.ended, "L3", f"{rollout.rollout} is {rollout.state}")
             self._marked(rollout)
+            unseen = rollout.rollout in self._undeployed and rollout.reason not in _SEEN
+            hold(not unseen, "L3", f"{rollout.rollout} was undeployed, and says {rollout.reason}")
             (run,) = (r for r in runs if r.run == rollout.run)
             hold(run.state in _JUDGED, "S4", f"{rollout.rollout} of a run that is {run.state}")
         if champion is not None and serving:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from tests.builders import NOON
-from tests.simulation.chaos import Fault
+from tests.simulation.chaos import Chaos, Fault
 from tests.simulation.invariants import ViolationError
 from tests.simulation.world import World
 
@@ -30,8 +30,13 @@ class Played:
 
 def play(seed: int, *, tell: Callable[[str], None] | None = None) -> Played:
     """Play one schedule; the same seed is the same story to the last line."""
-    world = World(seed, tell=tell)
+    world = World(Chaos(seed), tell=tell)
     _plan(world)
+    return played(world)
+
+
+def played(world: World) -> Played:
+    """A world whose plan is made, to its end."""
     digest = said = ""
     try:
         digest = world.run()
@@ -42,7 +47,7 @@ def play(seed: int, *, tell: Callable[[str], None] | None = None) -> Played:
     if said:
         world.note(f"VIOLATION {said}")
     days = (world.now - NOON).total_seconds() / 86_400
-    return Played(seed, digest, days, world.turns, world.chaos.struck, said)
+    return Played(world.chaos.seed, digest, days, world.turns, world.chaos.struck, said)
 
 
 def _plan(world: World) -> None:
@@ -64,7 +69,7 @@ def _plan(world: World) -> None:
         chaos.strikes(Fault.PERSON_TRAINS)
         for _ in range(3):
             after = timedelta(minutes=random.randint(30, end + 600))
-            world.at(after, "a person trains again", world.asks_for_failed_runs)
+            world.at(after, "a person trains again", world.asks_for_runs)
     world.at(timedelta(minutes=end + random.randint(60, 1440)), "faults end", lambda: _end(world))
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from events.catalog import TrainingRequested
 from events.foreign import AlarmChanged, Foreign, ObjectCreated
+from functions.aws.refusals import NoRoomError
 from functions.definition import Deployed
 from functions.jobs import JobStatus
 from functions.ledger import RolloutRecord, RunRecord, RunState
@@ -19,13 +20,13 @@ from tests.builders import MODEL, NAMES, NOON, a_deployed
 from tests.fakes.bus import Envelope
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
-from tests.fakes.jobs import FakeJobs
 from tests.fakes.objects import FakeObjects
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.stage import COMES_AGAIN, SWEEP_EVERY, Stage, asks_back, routed_to
 from tests.simulation.chaos import Chaos, Fault
 from tests.simulation.fakes import (
     ChaoticCalls,
+    LateJobs,
     LivingTraffic,
     TimedBus,
     WatchedEndpoints,
@@ -38,10 +39,12 @@ DURABLE = (ObjectCreated, AlarmChanged)
 """Events of AWS's that are delivered at least once; SageMaker's are best effort."""
 LONGEST = timedelta(days=14)
 """A world that is not at rest by then never will be: the last fault strikes within two days."""
+MOST_TURNS = 4000
+"""A world usually takes a hundred."""
 _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
-_AGAIN = (*COMES_AGAIN, ClientError)
+_AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError)
 _QUICK = {"steps": [50, 100], "bake": "5m", "min_requests": 20, "promote_requests": 100}
 Action = Callable[[], None]
 
@@ -59,8 +62,8 @@ class World(Stage):
     ledger: WatchedLedger
     traffic: LivingTraffic
 
-    def __init__(self, seed: int, *, tell: Callable[[str], None] | None = None) -> None:
-        self.chaos = Chaos(seed)
+    def __init__(self, chaos: Chaos, *, tell: Callable[[str], None] | None = None) -> None:
+        self.chaos = chaos
         self.random = self.chaos.random
         self.turns = 0
         self._moments: list[tuple[datetime, int, str, Action]] = []
@@ -77,10 +80,10 @@ class World(Stage):
 
     def _cast(self, _: Deployed) -> None:
         chaos = self.chaos
-        self.calls = ChaoticCalls(chaos, self._somebody_else, self.phase)
+        self.calls = ChaoticCalls(chaos, self._somebody_else, self.phase, lambda: self.now)
         self.bus = TimedBus(self.calls, self._post)
         self.ledger = WatchedLedger(self.calls)
-        self.jobs = FakeJobs(self.bus, self.calls)
+        self.jobs = LateJobs(self.bus, self.calls)
         self.registry = WatchedRegistry(NAMES, self.bus, self.calls)
         self.endpoints = WatchedEndpoints(NAMES, self.bus, self.calls)
         self.schedules = FakeSchedules(self.calls)
@@ -198,6 +201,7 @@ class World(Stage):
 
     def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
         self.turns += 1
+        hold(self.turns <= MOST_TURNS, "L4", f"no rest after {MOST_TURNS} turns")
         try:
             outcome = type(self.turn(unit, raw).outcome).__name__
         except _AGAIN as error:
@@ -259,10 +263,13 @@ class World(Stage):
         self._moving.discard(model)
         endpoint = self.endpoints.endpoints.get(model)
         moved = endpoint is not None and endpoint.then is not None and endpoint.now is not None
+        wanted = endpoint.then.config if endpoint and endpoint.then else ""
         if moved and self.chaos.happens(Fault.DEPLOY_SILENT, state=self.phase()):
             self.endpoints.give_up(model)
+            self.invariants.undeployed(wanted)
         elif moved and self.chaos.happens(Fault.DEPLOY_FAILED, state=self.phase()):
             self.endpoints.give_up(model, "no capacity")
+            self.invariants.undeployed(wanted)
         else:
             self.endpoints.settle(model)
         self._alarms_ring(model)
@@ -318,19 +325,18 @@ class World(Stage):
             self.note(f"a person wants v{version} back")
             self.bus.publish_by_hand(asks_back(self, version))
 
-    def asks_for_failed_runs(self) -> None:
-        """`sluice train` for each run that failed."""
+    def asks_for_runs(self) -> None:
+        """`sluice train` for every run; only one that failed is to be begun once more."""
         for run in self.ledger.all(RunRecord):
-            if run.state is RunState.FAILED:
-                self.bus.publish_by_hand(
-                    TrainingRequested(
-                        model=run.model,
-                        dataset=run.dataset,
-                        run=run.run,
-                        attempt=run.attempt + 1,
-                        cause="a person",
-                    )
+            self.bus.publish_by_hand(
+                TrainingRequested(
+                    model=run.model,
+                    dataset=run.dataset,
+                    run=run.run,
+                    attempt=run.attempt + 1,
+                    cause="a person",
                 )
+            )
 
     def _later(self, action: Action) -> None:
         longest = self.random.choice([20, 20, 600])

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from events.words import Reason
 from functions.endpoint import Placement
-from functions.ledger import RolloutRecord, RolloutState, RunState
+from functions.ledger import RETRY_AFTER, RolloutRecord, RolloutState, RunState
 from functions.registry import Approval, Version
 from functions.start_rollout.decide import (
+    SHOWN_WITHIN,
     AskLater,
     Begin,
     Case,
@@ -116,6 +117,15 @@ def test_a_rejection_without_a_word_says_who_was_rejected() -> None:
     outcome = decide(replace(CASE, version=silent, own=own), now=NOON)
 
     assert outcome == TakeBack(own, "version 2 was rejected")
+
+
+@pytest.mark.parametrize("state", [RunState.APPROVED, RunState.HELD])
+def test_a_version_that_the_registry_does_not_show_yet_is_asked_for_again(state: RunState) -> None:
+    run = a_run(state=state, version=2, against=1, ended_at=NOON)
+    case = replace(CASE, version=None, run=run)
+
+    assert decide(case, now=NOON + SHOWN_WITHIN / 2) == AskLater(run, RETRY_AFTER)
+    assert not isinstance(decide(case, now=NOON + SHOWN_WITHIN), AskLater)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,329 @@
+"""`python -m tests.simulation.mutants`: bugs planted on purpose, each of which has to be found.
+
+A mutant is one small change of one file of `functions/`. Each is applied to a copy, and seeded
+schedules are played until an invariant breaks. One that survives means that the invariants, or the
+faults, are too weak.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[2]
+_BESIDE = ("bundles", "cli", "events", "local", "tests")
+_SEEDS = 4000
+_WITHIN = 300.0
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What somebody might get wrong: in `file`, `old` (found once) becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a mutant."""
+
+    mutant: Mutant
+    seconds: float
+    said: str
+    """The violation; empty when it survived."""
+
+
+MUTANTS = (
+    Mutant(
+        "a job's name differs at every try",
+        "start_training/handler.py",
+        "job = self.names.training_job(record.model, record.run, record.attempt)",
+        'job = self.names.training_job(record.model, record.run, record.attempt) + f"-{now:%H%M%S}"',
+    ),
+    Mutant(
+        "an outbox is emptied and not said",
+        "aws/book.py",
+        "                self._bus.publish(*(_traced(saying.event()) for saying in record.outbox))\n",
+        "",
+    ),
+    Mutant(
+        "an outbox is never emptied",
+        "aws/book.py",
+        "                self._ledger.said(record)\n",
+        "",
+    ),
+    Mutant(
+        "the sweep does not ask about training",
+        "sweep/decide.py",
+        'return TrainingJobSettled(run=run.run, job=run.training_job or "")',
+        "return None",
+    ),
+    Mutant(
+        "the sweep does not ask about evaluations",
+        "sweep/decide.py",
+        'return EvaluationJobSettled(run=run.run, job=run.evaluation_job or "")',
+        "return None",
+    ),
+    Mutant(
+        "the sweep does not ask for runs that wait",
+        "sweep/decide.py",
+        "return TrainingRequested(model=run.model, dataset=run.dataset, run=run.run, cause=CAUSE)",
+        "return None",
+    ),
+    Mutant(
+        "the sweep does not ask about drops that were accepted",
+        "sweep/decide.py",
+        "return DatasetReady(model=record.model, drop=record.drop, dataset=dataset, rows=rows)",
+        "return None",
+    ),
+    Mutant(
+        "the sweep does not step rollouts",
+        "sweep/decide.py",
+        "            return RolloutStepDue(\n                rollout=rollout.rollout,\n                model=rollout.model,\n                step=rollout.step,\n                hold=rollout.holds,\n            )",
+        "            return None",
+    ),
+    Mutant(
+        "a drop without its marker counts as whole",
+        "drops.py",
+        "return self.marked and",
+        "return bool(self.files) and",
+    ),
+    Mutant(
+        "the drop is let go before its run is written",
+        "start_training/handler.py",
+        "        outcome = self._wanted(seen, now)\n",
+        "        self._take_over(seen)\n        outcome = self._wanted(seen, now)\n",
+    ),
+    Mutant(
+        "a failed job counts as completed",
+        "start_evaluation/decide.py",
+        "        case JobStatus.FAILED:\n            return Fail(",
+        '        case JobStatus.FAILED:\n            return Evaluate("s3://nowhere/model.tar.gz")\n            return Fail(',
+    ),
+    Mutant(
+        "no capacity is a failure",
+        "start_training/handler.py",
+        "            return self._park(record, Reason.NO_CAPACITY, str(error), now)",
+        "            return self._written(_failed(record, str(error), now))",
+    ),
+    Mutant(
+        "a run that goes on may be begun once more",
+        "start_training/decide.py",
+        "if record.state is RunState.FAILED and attempt == record.attempt + 1:",
+        "if attempt == record.attempt + 1:",
+    ),
+    Mutant(
+        "a candidate that is worse is let through",
+        "gate_model/decide.py",
+        "if compared is not None and not compared.low >= -gates.max_drop:",
+        "if compared is not None and not compared.high >= -gates.max_drop - 0.2:",
+    ),
+    Mutant(
+        "a verdict beside another champion counts",
+        "gate_model/decide.py",
+        "    return rival != (champion.model_digest if champion else None)",
+        "    return False",
+    ),
+    Mutant(
+        "an approval beside another champion counts",
+        "start_rollout/decide.py",
+        "    return run.against != (champion.version if champion else None)",
+        "    return False",
+    ),
+    Mutant(
+        "a rollout begins while another goes on",
+        "start_rollout/decide.py",
+        "if holder is not None and not _makes_way(holder):",
+        "if holder is not None and False:",
+    ),
+    Mutant(
+        "the newest does not go first",
+        "ledger.py",
+        "line = sorted(versions, reverse=True)[:LONGEST_LINE]",
+        "line = sorted(versions)[:1]",
+    ),
+    Mutant(
+        "who waits is forgotten after a return",
+        "roll_back/handler.py",
+        "        if freed.waiting is None:\n            return freed",
+        "        if True:\n            return freed",
+    ),
+    Mutant(
+        "who waits is forgotten after a promotion",
+        "step_rollout/records.py",
+        "    if endpoint.waiting is None:\n        return endpoint",
+        "    if True:\n        return endpoint",
+    ),
+    Mutant(
+        "InService is trusted whatever the configuration",
+        "step_rollout/decide.py",
+        "if view.in_service and view.config == rollout.config:",
+        "if view.in_service:",
+    ),
+    Mutant(
+        "no data is good news",
+        "step_rollout/decide.py",
+        '            return Hold("no data yet")',
+        '            return Promote("no news is good news")',
+    ),
+    Mutant(
+        "errors are waited out",
+        "step_rollout/decide.py",
+        "        case Fail(reason=reason, message=message):\n            return RollBack(reason, message)",
+        "        case Fail(message=message):\n            return _forward(case, message)",
+    ),
+    Mutant(
+        "a bake is cut short by any event",
+        "step_rollout/decide.py",
+        '    if not case.baked:\n        return Ignore(f"step {rollout.step} bakes")\n',
+        "",
+    ),
+    Mutant(
+        "an old schedule ends the present bake",
+        "step_rollout/decide.py",
+        "return (due.step, due.hold) == (rollout.step, rollout.holds)",
+        "return True",
+    ),
+    Mutant(
+        "promoted before the last step",
+        "step_rollout/decide.py",
+        "if rollout.step + 1 < len(plan.steps):",
+        "if rollout.step + 2 < len(plan.steps):",
+    ),
+    Mutant(
+        "the registry's word is not read",
+        "step_rollout/decide.py",
+        "    if case.rejected is None or watches_alone:",
+        "    if True or watches_alone:",
+    ),
+    Mutant(
+        "the champion keeps its traffic beside the challenger's",
+        "step_rollout/handler.py",
+        "weights[rollout.champion.variant] = 100 - challenger",
+        "weights[rollout.champion.variant] = 100",
+    ),
+    Mutant(
+        "a return is not verified",
+        "roll_back/verified.py",
+        "        if view.in_service and view.weights.get(champion.variant) == 100:\n            return True",
+        "        return True",
+    ),
+    Mutant(
+        "the traffic returns to the challenger",
+        "roll_back/verified.py",
+        "self.endpoints.shift(model, {**others, champion.variant: 100})",
+        "self.endpoints.shift(model, {champion.variant: 0, **{v: 100 for v in others if v != champion.variant}})",
+    ),
+    Mutant(
+        "a version that was taken back stays approved",
+        "roll_back/handler.py",
+        "                self._mark(returning, outcome)\n",
+        "",
+    ),
+    Mutant(
+        "a late weight has the last word over a return",
+        "step_rollout/handler.py",
+        "        self._return_if_overtaken(after)\n",
+        "",
+    ),
+    Mutant(
+        "a rollout has no place for the champion",
+        "start_rollout/decide.py",
+        "    return (_placed(champion, 100), _placed(challenger, 0))",
+        "    return (_placed(challenger, 100),)",
+    ),
+    Mutant(
+        "evidence forgets the event",
+        "turn.py",
+        'event=str(raw.get("id", ""))',
+        'event=""',
+    ),
+    Mutant(
+        "a line of evidence does not hold the one before",
+        "evidence.py",
+        "        digest = entry.digest\n    end",
+        "    end",
+    ),
+    Mutant(
+        "a change without a note is no line",
+        "evidence.py",
+        "    if not notes and subject.substance == chain.substance:",
+        "    if not notes:",
+    ),
+)
+
+
+@contextmanager
+def applied(mutant: Mutant) -> Iterator[Path]:
+    """A copy of the project in which only `functions/` is its own, with the mutant in it."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as made:
+        copy = Path(made)
+        for name in _BESIDE:
+            (copy / name).symlink_to(ROOT / name)
+        shutil.copytree(ROOT / "functions", copy / "functions")
+        path = copy / "functions" / mutant.file
+        source = path.read_text("utf-8")
+        if source.count(mutant.old) != 1:
+            raise ValueError(
+                f"{mutant.name}: {mutant.file} has its text {source.count(mutant.old)} times"
+            )
+        path.write_text(source.replace(mutant.old, mutant.new), "utf-8")
+        yield copy
+
+
+def hunted(mutant: Mutant) -> Found:
+    """Play schedules on a mutant until one breaks."""
+    words = [sys.executable, "-m", "tests.simulation", "--seeds", str(_SEEDS), "--until-broken"]
+    began = time.monotonic()
+    with applied(mutant) as copy:
+        environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            words,
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_WITHIN,
+            check=False,
+        )
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    said = lines[-1] if lines and done.returncode else ""
+    return Found(mutant, time.monotonic() - began, said)
+
+
+def main() -> int:
+    """Hunt them all; 1 when one survives."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
+    parser.add_argument("--only", default="", help="those whose name has this in it")
+    wish = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if wish.only in mutant.name]
+    found: list[Found] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for done in as_completed([pool.submit(hunted, mutant) for mutant in chosen]):
+            found.append(each := done.result())
+            print(
+                f"{each.seconds:6.1f} s  {each.mutant.name}: {each.said[:110] or 'SURVIVED'}",
+                flush=True,
+            )
+    survived = [each for each in found if not each.said]
+    print(
+        f"{len(found) - len(survived)} of {len(found)} caught,"
+        f" median {median(each.seconds for each in found):.1f} s"
+    )
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
