@@ -238,6 +238,26 @@ def report(outcome: Outcome, seed: int) -> None:
         print(f"  {line[:400]}")
 
 
+def _stories(options: argparse.Namespace, outcome: Outcome) -> None:
+    chance, root = Random(options.seed), options.folder.resolve()
+    folders = write_all(root / "demo")
+    number = 0
+    while outcome.kills < options.kills:
+        number += 1
+        folder = root / f"story-{number}"
+        stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        trial = Trial(folder, chance, outcome, Told(folders))
+        try:
+            trial.run(min(options.story, options.kills - outcome.kills))
+        except AT_WORK as error:
+            outcome.wrong.append(f"{folder} is given up: {error}")
+        finally:
+            stop(folder)
+        if not outcome.wrong:
+            shutil.rmtree(folder)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
@@ -245,22 +265,11 @@ def main() -> int:
     parser.add_argument("--story", type=int, default=_STORY, help="kills in one story")
     parser.add_argument("--folder", type=Path, default=Path(".sluice-kills"))
     options = parser.parse_args()
-    outcome, chance = Outcome(), Random(options.seed)
-    root = options.folder.resolve()
-    folders = write_all(root / "demo")
-    number = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # says what was found so far
+    outcome = Outcome()
     try:
-        while outcome.kills < options.kills:
-            number += 1
-            folder = root / f"story-{number}"
-            stop(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            trial = Trial(folder, chance, outcome, Told(folders))
-            trial.run(min(options.story, options.kills - outcome.kills))
-            if not outcome.wrong:
-                shutil.rmtree(folder)
+        _stories(options, outcome)
     finally:
-        stop(root / f"story-{number}")
         report(outcome, options.seed)
     return 1 if outcome.wrong else 0
 
