@@ -30,7 +30,7 @@ from demo.traffic import Users
 
 STAGE = "dev"
 TIME_SCALE = 100.0
-RATE = 15.0
+RATE = 40.0
 """Questions a second that users ask all the while."""
 _IN_UP = 0.15
 """How often the kill comes while `up` is at work; the first of a story always does."""
