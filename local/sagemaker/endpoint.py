@@ -1,5 +1,6 @@
 """One endpoint, and what is told of it: to DescribeEndpoint and as an event."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, RLock
@@ -22,6 +23,10 @@ class Endpoint:
     coming: Fleet | None = None
     """The fleet that is being brought into service, if any."""
     lock: RLock = field(default_factory=RLock)
+    guardrails: Request | None = None
+    """The DeploymentConfig under which it comes."""
+    share: float = 0.0
+    """Of the traffic, what the coming fleet has already."""
     revived: Event = field(default_factory=Event)
     """Whether its processes run as they ran before the server ended."""
 
@@ -34,7 +39,11 @@ class Endpoint:
         with self.lock:
             fleets = {"fleet": self.fleet, "coming": self.coming}
             told = {name: fleet.kept() for name, fleet in fleets.items() if fleet is not None}
-            return {"told": self.told, **told}
+            return {"told": self.told, "guardrails": self.guardrails, **told}
+
+    def answering(self) -> Fleet | None:
+        """Whose turn it is: while a deployment goes on, both fleets have their share."""
+        return self.coming if self.coming and random.random() < self.share else self.fleet
 
     def described(self) -> Request:
         with self.lock:
@@ -63,6 +72,11 @@ class Endpoint:
             detail["FailureReason"] = told["FailureReason"]
         event: Request = with_times(detail, lambda moment: float(milliseconds(moment)))
         return event
+
+    def deployment_event(self, tags: Callable[[str], dict[str, str]]) -> Request:
+        """The detail of a step of its deployment."""
+        summary = with_times(self.told["PendingDeploymentSummary"], milliseconds)
+        return self.event(tags) | {"PendingDeploymentSummary": summary}
 
 
 def pending(fleet: Fleet) -> Request:

@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from threading import Event, RLock
 
 from local.errors import AwsError
+from local.sagemaker.deployments import Deployments, RollbackError
 from local.sagemaker.endpoint import IN_PROGRESS, SERVING, Endpoint, pending
 from local.sagemaker.fleet import Fleet, FleetError
+from local.sagemaker.guardrails import checked
 from local.sagemaker.instance import Instance
 from local.sagemaker.listing import Listing
 from local.sagemaker.models import Models
@@ -40,6 +42,7 @@ class Endpoints:
         self._lock = RLock()
         self._shelf = parts.account.store.shelf("endpoints")
         self._closing = Event()
+        self._deployments = Deployments(parts, self._closing, self._keep)
         self._endpoints = {
             name: self._restored(name, kept) for name, kept in self._shelf.all().items()
         }
@@ -100,7 +103,7 @@ class Endpoints:
         endpoint.revived.wait(_REVIVAL)
         with ExitStack() as stay:
             with endpoint.lock:
-                fleet = endpoint.fleet
+                fleet = endpoint.answering()
                 if fleet is None or endpoint.status not in SERVING:
                     raise unknown
                 variant = fleet.choose(target)
@@ -114,10 +117,10 @@ class Endpoints:
         return self._parts.account.arn("sagemaker", f"endpoint/{name.lower()}")
 
     def _create(self, request: Request) -> Request:
-        refuse(request, "DeploymentConfig")
         name, config = request["EndpointName"], request["EndpointConfigName"]
         arn = self._arn(name)
         fleet = self._fleet(name, config)
+        last = _deployment(request, {}, None, fleet)
         now = self._parts.now()
         told = {
             "EndpointName": name,
@@ -126,6 +129,7 @@ class Endpoints:
             "EndpointStatus": "Creating",
             "CreationTime": now,
             "LastModifiedTime": now,
+            **last,
         }
         endpoint = Endpoint(name, told, coming=fleet)
         endpoint.revived.set()
@@ -139,16 +143,18 @@ class Endpoints:
         return {"EndpointArn": arn}
 
     def _update(self, request: Request) -> Request:
-        refuse(request, "DeploymentConfig", "ExcludeRetainedVariantProperties")
         endpoint = self.find(request["EndpointName"])
         fleet = self._fleet(endpoint.name, request["EndpointConfigName"])
         with endpoint.lock:
             self._unless_in_progress(endpoint)
             if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
-                _retain(endpoint.fleet, fleet)
+                _retain(endpoint.fleet, fleet, request)
+            last = _deployment(request, endpoint.told, endpoint.fleet, fleet)
+            endpoint.told.pop("LastDeploymentConfig", None)
+            endpoint.guardrails = last.get("LastDeploymentConfig")
             summary = pending(fleet) | {"StartTime": self._parts.now()}
             endpoint.coming = fleet
-            self._enter(endpoint, "Updating", PendingDeploymentSummary=summary)
+            self._enter(endpoint, "Updating", PendingDeploymentSummary=summary, **last)
         self._parts.pool.submit(self._bring, endpoint, fleet, first=False)
         return {"EndpointArn": endpoint.told["EndpointArn"]}
 
@@ -159,6 +165,7 @@ class Endpoints:
             kept["told"],
             fleet=self._remade(name, kept.get("fleet")),
             coming=self._remade(name, kept.get("coming")),
+            guardrails=kept.get("guardrails"),
         )
 
     def _remade(self, endpoint: str, kept: Request | None) -> Fleet | None:
@@ -196,19 +203,23 @@ class Endpoints:
         with self._lock:
             self._fleets.add(fleet)
         try:
+            shift = self._deployments.begin(endpoint)
             self._parts.provision(_PROVISIONING)
             fleet.start()
+            shift()
         except Exception as error:  # whatever breaks here would be AWS's own fault
             if self._closing.is_set():
                 return
-            if not isinstance(error, FleetError):
+            if not isinstance(error, (FleetError, RollbackError)):
                 log.exception("endpoint %s", endpoint.name)
-            self._end(fleet.kill, fleet)
-            endpoint.coming = None
+            with endpoint.lock:
+                endpoint.coming, endpoint.share = None, 0.0
+            self._end(fleet.retire if isinstance(error, RollbackError) else fleet.kill, fleet)
             self._settle(endpoint, "Failed" if first else "InService", failure=_said(error))
         else:
             with endpoint.lock:
                 before, endpoint.fleet, endpoint.coming = endpoint.fleet, fleet, None
+                endpoint.share = 0.0
                 endpoint.told |= {"EndpointConfigName": fleet.config}
                 self._settle(endpoint, "InService")
             if before is not None:
@@ -280,16 +291,19 @@ class Endpoints:
         with endpoint.lock:
             now = self._parts.now()
             endpoint.told |= {"EndpointStatus": status, "LastModifiedTime": now, **also}
-            self._shelf.put(endpoint.name, endpoint.kept())
+            self._keep(endpoint)
             self._parts.tell(
                 _EVENT, endpoint.told["EndpointArn"], endpoint.event(self._parts.tags.of)
             )
+
+    def _keep(self, endpoint: Endpoint) -> None:
+        self._shelf.put(endpoint.name, endpoint.kept())
 
     def _settle(self, endpoint: Endpoint, status: str, *, failure: str | None = None) -> None:
         with endpoint.lock:
             endpoint.told.pop("PendingDeploymentSummary", None)
             endpoint.told.pop("FailureReason", None)
-            also = {} if failure is None else {"FailureReason": failure}
+            also = {} if not failure else {"FailureReason": failure}
             self._enter(endpoint, status, **also)
 
     def _unless_in_progress(self, endpoint: Endpoint) -> None:
@@ -319,7 +333,9 @@ class Endpoints:
     def _mend(self) -> None:
         """Containers that died are started again, as SageMaker does."""
         with self._lock:
-            fleets = [e.fleet for e in self._endpoints.values() if e.fleet is not None]
+            endpoints = list(self._endpoints.values())
+        coming = [e.coming for e in endpoints if e.share and e.coming is not None]
+        fleets = coming + [e.fleet for e in endpoints if e.fleet is not None]
         for fleet in fleets:
             self._parts.pool.submit(fleet.mend)
         self._timers.after(_MENDING, self._mend)
@@ -344,12 +360,34 @@ def _desired(fleet: Fleet, asked: Mapping[str, Request]) -> dict[str, tuple[floa
     return desired
 
 
-def _retain(before: Fleet, after: Fleet) -> None:
-    for name, variant in after.variants.items():
-        if name in before.variants:
-            variant.weight = before.variants[name].weight
-            variant.count = before.variants[name].count
+def _retain(before: Fleet, after: Fleet, request: Request) -> None:
+    """Weights and counts stay, but for those that are asked not to."""
+    excluded = {
+        each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", ())
+    }
+    for name in before.variants.keys() & after.variants.keys():
+        was, variant = before.variants[name], after.variants[name]
+        if "DesiredWeight" not in excluded:
+            variant.weight = was.weight
+        if "DesiredInstanceCount" not in excluded:
+            variant.count = was.count
+
+
+def _deployment(
+    request: Request, told: Request, before: Fleet | None, after: Fleet
+) -> dict[str, Request]:
+    """The DeploymentConfig that counts, as DescribeEndpoint tells it; raises SageMaker's errors."""
+    kept = told.get("LastDeploymentConfig") if request.get("RetainDeploymentConfig") else None
+    config = request.get("DeploymentConfig") or kept
+    if config is None:
+        return {}
+    checked(
+        config,
+        list(before.variants.values()) if before is not None else [],
+        list(after.variants.values()),
+    )
+    return {"LastDeploymentConfig": config}
 
 
 def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, FleetError) else repr(error)
+    return str(error) if isinstance(error, (FleetError, RollbackError)) else repr(error)

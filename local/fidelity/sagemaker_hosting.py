@@ -1,0 +1,35 @@
+"""SageMaker's hosting: models, endpoint configurations and endpoints."""
+
+from collections.abc import Mapping
+
+from local.fidelity import EXACT, Fidelity, partial
+
+_DEPLOYMENT = (
+    "at most two processes per variant, traffic goes by the instances told; both fleets run until"
+    " a deployment ends, a rolling one too; UpdateRollbackFailed does not occur; a"
+    " deployment that a restart interrupts begins again; one that takes too long goes back without"
+    " a FailureReason; the texts of refusals and of the FailureReason, how often alarms are looked"
+    " at and how percentages are rounded are not documented"
+)
+
+OPERATIONS: Mapping[str, Fidelity] = {
+    "CreateModel": partial("one container; a VPC is told back"),
+    "DescribeModel": EXACT,
+    "ListModels": EXACT,
+    "DeleteModel": EXACT,
+    "CreateEndpointConfig": partial(
+        "DataCaptureConfig, ShadowProductionVariants, AsyncInferenceConfig, ExplainerConfig,"
+        " serverless variants and managed instance scaling are refused; a KMS key is told back"
+    ),
+    "DescribeEndpointConfig": EXACT,
+    "ListEndpointConfigs": EXACT,
+    "DeleteEndpointConfig": EXACT,
+    "CreateEndpoint": partial("at most two processes per variant; ready within a scaled minute"),
+    "DescribeEndpoint": EXACT,
+    "ListEndpoints": EXACT,
+    "UpdateEndpoint": partial(_DEPLOYMENT),
+    "UpdateEndpointWeightsAndCapacities": partial(
+        "serverless updates are refused; at most two processes per variant"
+    ),
+    "DeleteEndpoint": EXACT,
+}
