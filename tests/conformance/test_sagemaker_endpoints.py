@@ -23,7 +23,7 @@ def instances(value: int) -> dict[str, Any]:
 
 
 def blue_green(kind: str, wait: int = 0, last: int = 0, **more: Any) -> dict[str, Any]:
-    sizes = {k: more.pop(k) for k in ("CanarySize", "LinearStepSize") if k in more}
+    sizes: dict[str, Any] = {k: more.pop(k) for k in ("CanarySize", "LinearStepSize") if k in more}
     routing: dict[str, Any] = {"Type": kind, "WaitIntervalInSeconds": wait, **sizes}
     policy: dict[str, Any] = {
         "TrafficRoutingConfiguration": routing,
