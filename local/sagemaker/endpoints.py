@@ -78,17 +78,6 @@ class Endpoints:
         with self._lock:
             endpoint = self._endpoints.get(name)
         fleet = endpoint.fleet if endpoint is not None else None
-        variants = fleet.variants.values() if fleet is not None else ()
-        living = [each for variant in variants for each in variant.instances if each.alive]
-        for instance in living[:1]:
-            instance.kill()
-        return bool(living)
-
-    def strike(self, name: str) -> bool:
-        """One of its processes dies, as by itself; whether there was any."""
-        with self._lock:
-            endpoint = self._endpoints.get(name)
-        fleet = endpoint.fleet if endpoint is not None else None
         return fleet is not None and fleet.strike()
 
     def find(self, name: str) -> Endpoint:
