@@ -33,7 +33,7 @@ TIME_SCALE = 100.0
 RATE = 15.0
 """Questions a second that users ask all the while."""
 _IN_UP = 0.15
-"""How often the kill comes while `up` is at work."""
+"""How often the kill comes while `up` is at work; the first of a story always does."""
 _SOON, _LATE = 3.0, 14.0
 """Seconds of story between two kills: mostly up to the one, at times up to the other."""
 _OFTEN = 0.65
@@ -77,7 +77,7 @@ class Trial:
     def run(self, kills: int) -> None:
         """So many kills; then the story is told to its end, and looked at."""
         for _ in range(kills):
-            if self.chance.random() < _IN_UP:
+            if not self.killed or self.chance.random() < _IN_UP:
                 self._killed_in_up()
             else:
                 self._killed_in_story()
@@ -238,6 +238,26 @@ def report(outcome: Outcome, seed: int) -> None:
         print(f"  {line[:400]}")
 
 
+def _stories(options: argparse.Namespace, outcome: Outcome) -> None:
+    chance, root = Random(options.seed), options.folder.resolve()
+    folders = write_all(root / "demo")
+    number = 0
+    while outcome.kills < options.kills:
+        number += 1
+        folder = root / f"story-{number}"
+        stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        trial = Trial(folder, chance, outcome, Told(folders))
+        try:
+            trial.run(min(options.story, options.kills - outcome.kills))
+        except AT_WORK as error:
+            outcome.wrong.append(f"{folder} is given up: {error}")
+        finally:
+            stop(folder)
+        if not outcome.wrong:
+            shutil.rmtree(folder)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
@@ -245,22 +265,11 @@ def main() -> int:
     parser.add_argument("--story", type=int, default=_STORY, help="kills in one story")
     parser.add_argument("--folder", type=Path, default=Path(".sluice-kills"))
     options = parser.parse_args()
-    outcome, chance = Outcome(), Random(options.seed)
-    root = options.folder.resolve()
-    folders = write_all(root / "demo")
-    number = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # says what was found so far
+    outcome = Outcome()
     try:
-        while outcome.kills < options.kills:
-            number += 1
-            folder = root / f"story-{number}"
-            stop(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            trial = Trial(folder, chance, outcome, Told(folders))
-            trial.run(min(options.story, options.kills - outcome.kills))
-            if not outcome.wrong:
-                shutil.rmtree(folder)
+        _stories(options, outcome)
     finally:
-        stop(root / f"story-{number}")
         report(outcome, options.seed)
     return 1 if outcome.wrong else 0
 

@@ -256,7 +256,7 @@ def _gone(error: Exception) -> bool:
 
 def _exists(error: Exception) -> bool:
     words = ("Exist", "Conflict", "InUse", "AlreadyOwned")
-    return any(word in _code(error) for word in words)
+    return any(word in _code(error) for word in words) or "already exist" in _reason(error)
 
 
 def _reason(error: Exception) -> str:

@@ -41,6 +41,7 @@ class Ask:
     token: str = ""
     """What ends a made-up name: the same again when an interrupted creation is repeated."""
     names: list[str] = field(default_factory=list, compare=False)
+    """Given or made up: under these an interrupted creation has left something."""
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.properties.get(name, default)
@@ -50,13 +51,19 @@ class Ask:
             raise validation(f"{self.logical_id} lacks the required property {name}")
         return self.properties[name]
 
+    def own_name(self, property_name: str) -> str:
+        """The physical name that has to be given."""
+        self.names.append(str(self.need(property_name)))
+        return self.names[-1]
+
     def pick(self, *names: str) -> dict[str, Any]:
         return {name: self.properties[name] for name in names if name in self.properties}
 
     def name(self, property_name: str, *, most: int = 64, lower: bool = False) -> str:
         """The given physical name, or one made of stack, logical id and a random end."""
         if property_name and property_name in self.properties:
-            return str(self.properties[property_name])
+            self.names.append(str(self.properties[property_name]))
+            return self.names[-1]
         ending = self.token
         stem = re.sub(r"[^A-Za-z0-9-]", "-", f"{self.stack_name}-{self.logical_id}")
         made = f"{stem[: most - MADE_NAME_SUFFIX - 1].rstrip('-')}-{ending}"
@@ -77,7 +84,7 @@ class Provider:
         raise NotImplementedError
 
     def leftover(self, name: str) -> Made:
-        """What an interrupted creation under this made-up name has left."""
+        """What an interrupted creation under this name has left."""
         return Made(name)
 
     def update(self, ask: Ask, before: Properties, made: Made) -> Made:

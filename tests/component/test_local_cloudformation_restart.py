@@ -89,6 +89,32 @@ def test_a_creation_that_was_interrupted_is_finished_with_what_had_been_made() -
     assert groups.names == set()
 
 
+def test_what_has_a_name_of_its_own_is_finished_too() -> None:
+    store, groups = Store(), Groups(stuck=True)
+    resources = {"A": {"Type": GROUP, "Properties": {"LogGroupName": "mine"}}}
+    request = {"StackName": "s", "TemplateBody": json.dumps({"Resources": resources})}
+    Thread(target=process(store, groups).handle, args=("CreateStack", request), daemon=True).start()
+    assert groups.made.wait(10)
+
+    after = process(store, groups)
+    after.start()
+
+    eventually(lambda: described(after)["StackStatus"] == "CREATE_COMPLETE")
+    assert groups.names == {"mine"}
+
+
+def test_what_was_there_before_the_creation_is_not_taken_over() -> None:
+    store, groups = Store(), Groups()
+    groups.names.add("mine")
+    resources = {"A": {"Type": GROUP, "Properties": {"LogGroupName": "mine"}}}
+    request = {"StackName": "s", "TemplateBody": json.dumps({"Resources": resources})}
+    formation = process(store, groups)
+    formation.handle("CreateStack", request)
+
+    assert described(formation)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert groups.names == {"mine"}
+
+
 def test_an_update_that_was_interrupted_is_finished_and_cleans_up() -> None:
     store, groups = Store(), Groups()
     before = process(store, groups)

@@ -42,7 +42,7 @@ class Alias(Provider):
     immutable = frozenset({"AliasName"})
 
     def create(self, ask: Ask) -> Made:
-        name = str(ask.need("AliasName"))
+        name = ask.own_name("AliasName")
         target = str(ask.need("TargetKeyId"))
         self.around.account.client("kms").create_alias(AliasName=name, TargetKeyId=target)
         return Made(name)

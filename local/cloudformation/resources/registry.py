@@ -10,7 +10,7 @@ class ModelPackageGroup(Provider):
     immutable = frozenset({"ModelPackageGroupName", "ModelPackageGroupDescription"})
 
     def create(self, ask: Ask) -> Made:
-        name = str(ask.need("ModelPackageGroupName"))
+        name = ask.own_name("ModelPackageGroupName")
         arn = self.around.call(
             "sagemaker",
             "CreateModelPackageGroup",
