@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NODE := node_modules/.ready
-BENCHES := lambda_import reaction serving
+BENCHES := lambda_import reaction serving local_lambda local_events
 SOURCES := bench bundles cdk cli demo docs events functions local serving tests training app.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check format lint types arch synth docs docs-fresh bench sim clean
+.PHONY: setup demo test check format lint types arch synth docs docs-fresh bench sim crashpoints mutants clean
 
 setup: $(READY) $(NODE)
 
@@ -69,6 +69,12 @@ bench: setup  ## every benchmark, against its named peer or limit, kept under be
 SEEDS ?= 100000
 sim: setup  ## many seeded worlds in which things go wrong; SEED=n tells one as a story
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+crashpoints: setup  ## a fault at every call of a few stories; PAIRS=1 at every two
+	$(BIN)/python -m tests.simulation.crashpoints $(if $(PAIRS),--pairs)
+
+mutants: setup  ## bugs planted on purpose: each has to be found
+	$(BIN)/python -m tests.simulation.mutants
 
 clean:
 	-@test -x $(BIN)/sluice && $(BIN)/sluice down --purge >/dev/null 2>&1

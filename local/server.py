@@ -120,7 +120,8 @@ class Server:
     @property
     def operations(self) -> dict[str, Set[str]]:
         """What each service of ours answers."""
-        return {name: owner.operations.keys() for name, owner in self._owners.items()}
+        owned = {name: owner.operations.keys() for name, owner in self._owners.items()}
+        return owned | {"sagemaker-runtime": {"InvokeEndpoint"}}
 
     @property
     def warning(self) -> str:

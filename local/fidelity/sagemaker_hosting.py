@@ -1,32 +1,35 @@
-"""Models, endpoint configurations and endpoints."""
+"""SageMaker's hosting: models, endpoint configurations and endpoints."""
 
 from collections.abc import Mapping
 
 from local.fidelity import EXACT, Fidelity, partial
 
-_CONFIG = (
-    "shadow variants, data capture, asynchronous and serverless inference, managed scaling and"
-    " explainers are refused by name; KMS keys, VPCs and volumes are told back and have no effect"
+_DEPLOYMENT = (
+    "at most two processes per variant, traffic goes by the instances told; both fleets run until"
+    " a deployment ends, a rolling one too; UpdateRollbackFailed does not occur; a"
+    " deployment that a restart interrupts begins again; one that takes too long goes back without"
+    " a FailureReason; the texts of refusals and of the FailureReason, how often alarms are looked"
+    " at and how percentages are rounded are not documented"
 )
-_FLEET = "at most two processes per variant on this machine, told as the number asked for"
 
 OPERATIONS: Mapping[str, Fidelity] = {
-    "CreateEndpoint": partial(_FLEET),
-    "CreateEndpointConfig": partial(_CONFIG),
-    "CreateModel": partial("models of several containers are refused by name"),
-    "DeleteEndpoint": EXACT,
-    "DeleteEndpointConfig": EXACT,
-    "DeleteModel": EXACT,
-    "DescribeEndpoint": partial("images are told as they were asked for, without their digest"),
-    "DescribeEndpointConfig": EXACT,
+    "CreateModel": partial("one container; a VPC is told back"),
     "DescribeModel": EXACT,
-    "ListEndpointConfigs": EXACT,
-    "ListEndpoints": EXACT,
     "ListModels": EXACT,
-    "UpdateEndpoint": partial(
-        f"{_FLEET}; guardrails shift traffic by told instances, the new fleet is whole from the"
-        " start; texts of refusals across fields are our own; no `UpdateRollbackFailed`;"
-        " `ExcludeRetainedVariantProperties` is refused by name"
+    "DeleteModel": EXACT,
+    "CreateEndpointConfig": partial(
+        "DataCaptureConfig, ShadowProductionVariants, AsyncInferenceConfig, ExplainerConfig,"
+        " serverless variants and managed instance scaling are refused; a KMS key is told back"
     ),
-    "UpdateEndpointWeightsAndCapacities": partial(_FLEET),
+    "DescribeEndpointConfig": EXACT,
+    "ListEndpointConfigs": EXACT,
+    "DeleteEndpointConfig": EXACT,
+    "CreateEndpoint": partial("at most two processes per variant; ready within a scaled minute"),
+    "DescribeEndpoint": EXACT,
+    "ListEndpoints": EXACT,
+    "UpdateEndpoint": partial(_DEPLOYMENT),
+    "UpdateEndpointWeightsAndCapacities": partial(
+        "serverless updates are refused; at most two processes per variant"
+    ),
+    "DeleteEndpoint": EXACT,
 }

@@ -7,7 +7,6 @@ from threading import Event, RLock
 from typing import Any
 
 from local.sagemaker.fleet import Fleet
-from local.sagemaker.guardrails import Plan
 from local.sagemaker.parts import Request, milliseconds, with_times
 
 IN_PROGRESS = frozenset({"Creating", "Updating", "Deleting"})
@@ -23,11 +22,11 @@ class Endpoint:
     fleet: Fleet | None = None
     coming: Fleet | None = None
     """The fleet that is being brought into service, if any."""
-    share: float = 0.0
-    """The part of the traffic that `coming` has already."""
-    plan: Plan | None = None
-    """How the traffic goes there."""
     lock: RLock = field(default_factory=RLock)
+    guardrails: Request | None = None
+    """The DeploymentConfig under which it comes."""
+    share: float = 0.0
+    """Of the traffic, what the coming fleet has already."""
     revived: Event = field(default_factory=Event)
     """Whether its processes run as they ran before the server ended."""
 
@@ -40,7 +39,11 @@ class Endpoint:
         with self.lock:
             fleets = {"fleet": self.fleet, "coming": self.coming}
             told = {name: fleet.kept() for name, fleet in fleets.items() if fleet is not None}
-            return {"told": self.told, "guarded": self.plan is not None, **told}
+            return {"told": self.told, "guardrails": self.guardrails, **told}
+
+    def answering(self) -> Fleet | None:
+        """Whose turn it is: while a deployment goes on, both fleets have their share."""
+        return self.coming if self.coming and random.random() < self.share else self.fleet
 
     def described(self) -> Request:
         with self.lock:
@@ -48,26 +51,6 @@ class Endpoint:
             if self.fleet is not None:
                 told["ProductionVariants"] = [v.described() for v in self.fleet.variants.values()]
         return told
-
-    def arrive(self, fleet: Fleet | None) -> Fleet | None:
-        """`fleet` has all traffic, and no other is on its way; the one before."""
-        with self.lock:
-            before, self.fleet = self.fleet, fleet
-            self.coming, self.plan, self.share = None, None, 0.0
-            return before
-
-    def serving(self) -> Fleet | None:
-        """The fleet for the next request."""
-        if self.coming is not None and random.random() < self.share:
-            return self.coming
-        return self.fleet
-
-    def deployment_event(self, tags: Callable[[str], dict[str, str]]) -> Request:
-        """The detail of a deployment's state change."""
-        detail = self.event(tags)
-        pending = with_times(self.described()["PendingDeploymentSummary"], milliseconds)
-        detail["PendingDeploymentSummary"] = pending
-        return detail
 
     def event(self, tags: Callable[[str], dict[str, str]]) -> Request:
         """The detail of its state change; every number is a float, as in SageMaker's."""
@@ -90,19 +73,18 @@ class Endpoint:
         event: Request = with_times(detail, lambda moment: float(milliseconds(moment)))
         return event
 
+    def deployment_event(self, tags: Callable[[str], dict[str, str]]) -> Request:
+        """The detail of a step of its deployment."""
+        summary = with_times(self.told["PendingDeploymentSummary"], milliseconds)
+        return self.event(tags) | {"PendingDeploymentSummary": summary}
+
 
 def pending(fleet: Fleet) -> Request:
     """What DescribeEndpoint tells of a fleet on its way."""
     return {
         "EndpointConfigName": fleet.config,
         "ProductionVariants": [
-            {
-                "VariantName": v.name,
-                "CurrentWeight": v.weight,
-                "DesiredWeight": v.weight,
-                "CurrentInstanceCount": v.count,
-                "DesiredInstanceCount": v.count,
-            }
+            {"VariantName": v.name, "DesiredWeight": v.weight, "DesiredInstanceCount": v.count}
             for v in fleet.variants.values()
         ],
     }

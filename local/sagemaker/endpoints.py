@@ -2,20 +2,21 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event, RLock
 
 from local.errors import AwsError
-from local.sagemaker.deployment import Deployment, RolledBackError
+from local.sagemaker.deployments import Deployments, RollbackError
 from local.sagemaker.endpoint import IN_PROGRESS, SERVING, Endpoint, pending
 from local.sagemaker.fleet import Fleet, FleetError
-from local.sagemaker.guardrails import Plan, plan
+from local.sagemaker.guardrails import checked
 from local.sagemaker.instance import Instance
 from local.sagemaker.listing import Listing
 from local.sagemaker.models import Models
 from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
 from local.sagemaker.variant import Variant
+from local.sagemaker.weights import desired, retain
 from local.timers import Timers
 
 log = logging.getLogger("local.sagemaker")
@@ -42,6 +43,7 @@ class Endpoints:
         self._lock = RLock()
         self._shelf = parts.account.store.shelf("endpoints")
         self._closing = Event()
+        self._deployments = Deployments(parts, self._closing, self._keep)
         self._endpoints = {
             name: self._restored(name, kept) for name, kept in self._shelf.all().items()
         }
@@ -76,11 +78,7 @@ class Endpoints:
         with self._lock:
             endpoint = self._endpoints.get(name)
         fleet = endpoint.fleet if endpoint is not None else None
-        variants = fleet.variants.values() if fleet is not None else ()
-        living = [each for variant in variants for each in variant.instances if each.alive]
-        for instance in living[:1]:
-            instance.kill()
-        return bool(living)
+        return fleet is not None and fleet.strike()
 
     def find(self, name: str) -> Endpoint:
         """Raises SageMaker's error when there is none."""
@@ -102,7 +100,7 @@ class Endpoints:
         endpoint.revived.wait(_REVIVAL)
         with ExitStack() as stay:
             with endpoint.lock:
-                fleet = endpoint.serving()
+                fleet = endpoint.answering()
                 if fleet is None or endpoint.status not in SERVING:
                     raise unknown
                 variant = fleet.choose(target)
@@ -119,6 +117,7 @@ class Endpoints:
         name, config = request["EndpointName"], request["EndpointConfigName"]
         arn = self._arn(name)
         fleet = self._fleet(name, config)
+        last = _deployment(request, {}, None, fleet)
         now = self._parts.now()
         told = {
             "EndpointName": name,
@@ -127,6 +126,7 @@ class Endpoints:
             "EndpointStatus": "Creating",
             "CreationTime": now,
             "LastModifiedTime": now,
+            **last,
         }
         endpoint = Endpoint(name, told, coming=fleet)
         endpoint.revived.set()
@@ -140,32 +140,30 @@ class Endpoints:
         return {"EndpointArn": arn}
 
     def _update(self, request: Request) -> Request:
-        refuse(request, "ExcludeRetainedVariantProperties")
         endpoint = self.find(request["EndpointName"])
         fleet = self._fleet(endpoint.name, request["EndpointConfigName"])
         with endpoint.lock:
             self._unless_in_progress(endpoint)
             if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
-                _retain(endpoint.fleet, fleet)
-            endpoint.plan = self._planned(endpoint, fleet, request)
+                retain(endpoint.fleet, fleet, request)
+            last = _deployment(request, endpoint.told, endpoint.fleet, fleet)
+            endpoint.told.pop("LastDeploymentConfig", None)
+            endpoint.guardrails = last.get("LastDeploymentConfig")
             summary = pending(fleet) | {"StartTime": self._parts.now()}
             endpoint.coming = fleet
-            self._enter(endpoint, "Updating", PendingDeploymentSummary=summary)
+            self._enter(endpoint, "Updating", PendingDeploymentSummary=summary, **last)
         self._parts.pool.submit(self._bring, endpoint, fleet, first=False)
         return {"EndpointArn": endpoint.told["EndpointArn"]}
 
     def _restored(self, name: str, kept: Request) -> Endpoint:
         """An endpoint as it was when the server ended, without processes."""
-        endpoint = Endpoint(
+        return Endpoint(
             name,
             kept["told"],
             fleet=self._remade(name, kept.get("fleet")),
             coming=self._remade(name, kept.get("coming")),
+            guardrails=kept.get("guardrails"),
         )
-        if endpoint.fleet is not None and endpoint.coming is not None and kept["guarded"]:
-            last = endpoint.told.get("LastDeploymentConfig")
-            endpoint.plan = plan(last, endpoint.fleet.variants, endpoint.coming.variants)
-        return endpoint
 
     def _remade(self, endpoint: str, kept: Request | None) -> Fleet | None:
         if kept is None:
@@ -202,44 +200,27 @@ class Endpoints:
         with self._lock:
             self._fleets.add(fleet)
         try:
-            self._deploy(endpoint, fleet)
+            shift = self._deployments.begin(endpoint)
+            self._parts.provision(_PROVISIONING)
+            fleet.start()
+            shift()
         except Exception as error:  # whatever breaks here would be AWS's own fault
             if self._closing.is_set():
                 return
-            if not isinstance(error, FleetError):
+            if not isinstance(error, (FleetError, RollbackError)):
                 log.exception("endpoint %s", endpoint.name)
-            endpoint.arrive(endpoint.fleet)
-            self._end(fleet.retire if isinstance(error, RolledBackError) else fleet.kill, fleet)
+            with endpoint.lock:
+                endpoint.coming, endpoint.share = None, 0.0
+            self._end(fleet.retire if isinstance(error, RollbackError) else fleet.kill, fleet)
             self._settle(endpoint, "Failed" if first else "InService", failure=_said(error))
         else:
             with endpoint.lock:
-                before = endpoint.arrive(fleet)
+                before, endpoint.fleet, endpoint.coming = endpoint.fleet, fleet, None
+                endpoint.share = 0.0
                 endpoint.told |= {"EndpointConfigName": fleet.config}
                 self._settle(endpoint, "InService")
             if before is not None:
                 self._end(before.retire, before)
-
-    def _deploy(self, endpoint: Endpoint, fleet: Fleet) -> None:
-        """The fleet, healthy, with as much traffic as its guardrails let it have; or FleetError."""
-        guarded = endpoint.plan is not None and endpoint.fleet is not None
-        deployment = Deployment(self._parts, endpoint, self._closing.is_set) if guarded else None
-        if deployment is not None:
-            deployment.begin()
-        self._parts.provision(_PROVISIONING)
-        fleet.start()
-        if deployment is not None:
-            deployment.carry_out()
-
-    def _planned(self, endpoint: Endpoint, fleet: Fleet, request: Request) -> Plan | None:
-        """The guardrails of an update: its own, or those of the last one when it keeps them."""
-        last = endpoint.told.get("LastDeploymentConfig")
-        retained = last if request.get("RetainDeploymentConfig") else None
-        config = request.get("DeploymentConfig", retained)
-        before = endpoint.fleet.variants if endpoint.fleet is not None else fleet.variants
-        made = plan(config, before, fleet.variants)
-        if config:
-            endpoint.told["LastDeploymentConfig"] = config
-        return made
 
     def _shift(self, request: Request) -> Request:
         endpoint = self.find(request["EndpointName"])
@@ -250,9 +231,9 @@ class Endpoints:
             self._unless_in_progress(endpoint)
             fleet = endpoint.fleet
             assert fleet is not None  # an endpoint in service has one
-            desired = _desired(fleet, asked)
+            wanted = desired(fleet, asked)
             for name, variant in fleet.variants.items():
-                variant.desired = desired[name]
+                variant.desired = wanted[name]
             self._enter(endpoint, "Updating")
         self._parts.pool.submit(self._reach, endpoint, fleet)
         return {"EndpointArn": endpoint.told["EndpointArn"]}
@@ -307,16 +288,19 @@ class Endpoints:
         with endpoint.lock:
             now = self._parts.now()
             endpoint.told |= {"EndpointStatus": status, "LastModifiedTime": now, **also}
-            self._shelf.put(endpoint.name, endpoint.kept())
+            self._keep(endpoint)
             self._parts.tell(
                 _EVENT, endpoint.told["EndpointArn"], endpoint.event(self._parts.tags.of)
             )
+
+    def _keep(self, endpoint: Endpoint) -> None:
+        self._shelf.put(endpoint.name, endpoint.kept())
 
     def _settle(self, endpoint: Endpoint, status: str, *, failure: str | None = None) -> None:
         with endpoint.lock:
             endpoint.told.pop("PendingDeploymentSummary", None)
             endpoint.told.pop("FailureReason", None)
-            also = {} if failure is None else {"FailureReason": failure}
+            also = {} if not failure else {"FailureReason": failure}
             self._enter(endpoint, status, **also)
 
     def _unless_in_progress(self, endpoint: Endpoint) -> None:
@@ -346,37 +330,29 @@ class Endpoints:
     def _mend(self) -> None:
         """Containers that died are started again, as SageMaker does."""
         with self._lock:
-            fleets = [e.fleet for e in self._endpoints.values() if e.fleet is not None]
+            endpoints = list(self._endpoints.values())
+        coming = [e.coming for e in endpoints if e.share and e.coming is not None]
+        fleets = coming + [e.fleet for e in endpoints if e.fleet is not None]
         for fleet in fleets:
             self._parts.pool.submit(fleet.mend)
         self._timers.after(_MENDING, self._mend)
 
 
-def _desired(fleet: Fleet, asked: Mapping[str, Request]) -> dict[str, tuple[float, int]]:
-    """Weight and count of every variant; raises SageMaker's errors."""
-    unknown = sorted(set(asked) - set(fleet.variants))
-    if unknown:
-        raise invalid(f"The variant name(s) {unknown} are not present within endpoint.")
-    desired = {
-        name: (
-            asked.get(name, {}).get("DesiredWeight", variant.weight),
-            asked.get(name, {}).get("DesiredInstanceCount", variant.count),
-        )
-        for name, variant in fleet.variants.items()
-    }
-    if not any(weight for weight, _ in desired.values()):
-        raise invalid("The sum of the variant weights must be greater than zero.")
-    if not all(count for _, count in desired.values()):
-        raise invalid("DesiredInstanceCount must be at least 1.")
-    return desired
-
-
-def _retain(before: Fleet, after: Fleet) -> None:
-    for name, variant in after.variants.items():
-        if name in before.variants:
-            variant.weight = before.variants[name].weight
-            variant.count = before.variants[name].count
+def _deployment(
+    request: Request, told: Request, before: Fleet | None, after: Fleet
+) -> dict[str, Request]:
+    """The DeploymentConfig that counts, as DescribeEndpoint tells it; raises SageMaker's errors."""
+    kept = told.get("LastDeploymentConfig") if request.get("RetainDeploymentConfig") else None
+    config = request.get("DeploymentConfig") or kept
+    if config is None:
+        return {}
+    checked(
+        config,
+        list(before.variants.values()) if before is not None else [],
+        list(after.variants.values()),
+    )
+    return {"LastDeploymentConfig": config}
 
 
 def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, FleetError) else repr(error)
+    return str(error) if isinstance(error, (FleetError, RollbackError)) else repr(error)

@@ -105,6 +105,14 @@ class Fleet:
         for instance in living:
             self._take_away(instance, instance.kill)
 
+    def strike(self) -> bool:
+        """One of its processes dies, as by itself; whether there was any."""
+        variants = self.variants.values()
+        living = [each for variant in variants for each in variant.instances if each.alive]
+        for instance in living[:1]:
+            instance.kill()
+        return bool(living)
+
     def mend(self) -> None:
         """Replace processes that died by themselves; nothing while it is being changed already."""
         if not self._changing.acquire(blocking=False):

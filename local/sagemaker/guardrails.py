@@ -1,132 +1,153 @@
-"""Deployment guardrails: how the traffic goes to a new fleet, and the limits of that."""
+"""A deployment configuration: what is wrong with it, and the steps traffic takes under it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from local.sagemaker.parts import invalid
 from local.sagemaker.variant import Variant
 
-_LEAST_TIMEOUT = 600.0
-_DEFAULT_TIMEOUT = 28_800.0
-_PERCENT = "CAPACITY_PERCENT"
-_WITHOUT_GUARDRAILS = "ml.inf1."
-"""Instances for which AWS falls back to all at once, without a bake and without a word."""
-Variants = Mapping[str, Variant]
+_NO_GUARDRAILS = "ml.inf1."
+"""Instance types that SageMaker updates all at once, whatever is asked."""
+_LONGEST = 14400.0
+"""Seconds, where MaximumExecutionTimeoutInSeconds is not given; its default is not documented."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """So many of the new fleet's instances get traffic, and bake for so long."""
+
+    instances: int
+    share: float
+    bake: float
+    waits_for: str
+    capacity: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The way of the traffic to a new fleet; seconds are AWS's, unscaled."""
+    """The steps of a deployment, in seconds of AWS."""
 
-    steps: tuple[int, ...]
-    """Told instances of the new fleet that have traffic after each step; at last all of them."""
-    total: int
-    bake: float = 0.0
-    termination: float = 0.0
-    limit: float = _DEFAULT_TIMEOUT
-    alarms: tuple[str, ...] = ()
-    rolling: bool = False
+    steps: tuple[Step, ...]
+    longest: float
+    alarms: tuple[str, ...]
+    rolling: bool
 
 
-def plan(config: Mapping[str, Any] | None, before: Variants, after: Variants) -> Plan | None:
-    """How a deployment goes; None for all at once without anything. Raises SageMaker's refusals."""
-    if not config:
+def checked(config: Mapping[str, Any], before: Sequence[Variant], after: Sequence[Variant]) -> None:
+    """Raise SageMaker's errors for a configuration that its model lets pass."""
+    if config.get("BlueGreenUpdatePolicy") and config.get("RollingUpdatePolicy"):
+        raise invalid("Only one of BlueGreenUpdatePolicy and RollingUpdatePolicy can be specified.")
+    if missing := sorted({v.name for v in before} - {v.name for v in after}):
+        raise invalid(
+            "Deployment guardrails need the same variant names in both endpoint configurations;"
+            f" not in the new one: {missing}."
+        )
+    _check_sizes(config, after)
+    plan = planned(config, after)
+    waits = sum(step.bake for step in plan.steps) if plan is not None else 0.0
+    if plan is not None and plan.longest <= waits:
+        raise invalid(
+            f"MaximumExecutionTimeoutInSeconds ({plan.longest:.0f}) must be larger than the total"
+            f" waiting time of the deployment ({waits:.0f})."
+        )
+
+
+def planned(config: Mapping[str, Any], variants: Sequence[Variant]) -> Plan | None:
+    """None for what SageMaker deploys all at once without a word: instances it has no bake for."""
+    if any(v.settings.get("InstanceType", "").startswith(_NO_GUARDRAILS) for v in variants):
         return None
-    if set(before) != set(after):
-        raise invalid(
-            "Deployment guardrails need the same variant names in both endpoint configurations:"
-            f" {sorted(before)} and {sorted(after)}."
-        )
-    if "BlueGreenUpdatePolicy" in config and "RollingUpdatePolicy" in config:
-        raise invalid("Only one of BlueGreenUpdatePolicy and RollingUpdatePolicy may be given.")
-    total = min(variant.count for variant in after.values())
-    alarms = tuple(
-        alarm["AlarmName"]
-        for alarm in config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+    rolling = config.get("RollingUpdatePolicy")
+    policy = rolling or config.get("BlueGreenUpdatePolicy", {})
+    alarms = config.get("AutoRollbackConfiguration", {}).get("Alarms", ())
+    return Plan(
+        steps=_rolling(rolling, variants) if rolling else _blue_green(policy, variants),
+        longest=float(policy.get("MaximumExecutionTimeoutInSeconds", _LONGEST)),
+        alarms=tuple(alarm["AlarmName"] for alarm in alarms),
+        rolling=bool(rolling),
     )
-    made = (
-        _rolling(config["RollingUpdatePolicy"], after, total, alarms)
-        if "RollingUpdatePolicy" in config
-        else _blue_green(config.get("BlueGreenUpdatePolicy", {}), total, alarms)
-    )
-    return None if _falls_back(before, after) else made
 
 
-def _falls_back(before: Variants, after: Variants) -> bool:
-    types = [v.settings.get("InstanceType", "") for v in (*before.values(), *after.values())]
-    return any(kind.startswith(_WITHOUT_GUARDRAILS) for kind in types)
+def _rolling(policy: Mapping[str, Any], variants: Sequence[Variant]) -> tuple[Step, ...]:
+    wait = policy["WaitIntervalInSeconds"]
+    return _stairs(policy["MaximumBatchSize"], variants, wait, wait, "WaitIntervalInSeconds")
 
 
-def _blue_green(policy: Mapping[str, Any], total: int, alarms: tuple[str, ...]) -> Plan:
-    routing = policy.get("TrafficRoutingConfiguration", {"Type": "ALL_AT_ONCE"})
-    bake = float(routing.get("WaitIntervalInSeconds", 0))
-    steps = _steps(routing, total)
-    made = Plan(
-        steps=steps,
-        total=total,
-        bake=bake,
-        termination=float(policy.get("TerminationWaitInSeconds", 0)),
-        limit=float(policy.get("MaximumExecutionTimeoutInSeconds", _DEFAULT_TIMEOUT)),
-        alarms=alarms,
-    )
-    return _in_time(made)
-
-
-def _in_time(made: Plan) -> Plan:
-    waits = made.bake * len(made.steps) + made.termination
-    if made.limit <= waits:
-        raise invalid(
-            f"MaximumExecutionTimeoutInSeconds {made.limit:.0f} must be greater than the sum of"
-            f" the waits, which is {waits:.0f}."
-        )
-    return made
-
-
-def _steps(routing: Mapping[str, Any], total: int) -> tuple[int, ...]:
-    kind = routing["Type"]
-    given = {name for name in ("CanarySize", "LinearStepSize") if name in routing}
-    wanted = {"CANARY": {"CanarySize"}, "LINEAR": {"LinearStepSize"}}.get(kind, set())
-    if given != wanted:
-        said = f"needs {' and '.join(wanted)}" if wanted else "takes neither"
-        raise invalid(f"TrafficRoutingConfiguration of type {kind} {said}.")
-    match kind:
+def _blue_green(policy: Mapping[str, Any], variants: Sequence[Variant]) -> tuple[Step, ...]:
+    routing = policy.get("TrafficRoutingConfiguration", {})
+    wait, last = routing.get("WaitIntervalInSeconds", 0), policy.get("TerminationWaitInSeconds", 0)
+    final = "TerminationWaitInSeconds"
+    match routing.get("Type"):
         case "CANARY":
-            size = _size("CanarySize", routing["CanarySize"], total, least=0, most=50)
-            return (size, total)
+            return (
+                _step(_instances(routing["CanarySize"], variants), variants, wait),
+                _step(_total(variants), variants, last, final),
+            )
         case "LINEAR":
-            step = _size("LinearStepSize", routing["LinearStepSize"], total, least=10, most=50)
-            return (*range(step, total, step), total)
+            return _stairs(routing["LinearStepSize"], variants, wait, last, final)
         case _:
-            return (total,)
+            return (_step(_total(variants), variants, last, final),)
 
 
-def _size(name: str, size: Mapping[str, Any], total: int, *, least: int, most: int) -> int:
-    """Instances; a part of the fleet within the documented bounds, and never all of it."""
-    value = int(size["Value"])
-    share = value if size["Type"] == _PERCENT else 100 * value / total
-    if not least <= share <= most:
-        bounds = f"between {least} and {most}" if least else f"at most {most}"
-        raise invalid(f"{name} must be {bounds} percent of the {total} instance(s).")
-    count = ceil(total * value / 100) if size["Type"] == _PERCENT else value
-    if count >= total:
-        raise invalid(f"{name} needs more than {total} instance(s): the first step would be all.")
-    return count
+def _stairs(
+    size: Mapping[str, Any], variants: Sequence[Variant], wait: float, last: float, final: str
+) -> tuple[Step, ...]:
+    each, total = _instances(size, variants), _total(variants)
+    stairs = [_step(n, variants, wait) for n in range(each, total, each)]
+    return (*stairs, _step(total, variants, last, final))
 
 
-def _rolling(
-    policy: Mapping[str, Any], after: Variants, total: int, alarms: tuple[str, ...]
-) -> Plan:
-    if len(after) > 1:
-        raise invalid("Rolling updates are not supported for endpoints with several variants.")
-    step = _size("MaximumBatchSize", policy["MaximumBatchSize"], total, least=5, most=50)
-    made = Plan(
-        steps=(*range(step, total, step), total),
-        total=total,
-        bake=float(policy["WaitIntervalInSeconds"]),
-        limit=float(policy.get("MaximumExecutionTimeoutInSeconds", _DEFAULT_TIMEOUT)),
-        alarms=alarms,
-        rolling=True,
-    )
-    return _in_time(made)
+def _step(
+    instances: int,
+    variants: Sequence[Variant],
+    bake: float,
+    waits_for: str = "WaitIntervalInSeconds",
+) -> Step:
+    total = _total(variants)
+    capacity = "full" if instances == total else "canary"
+    return Step(instances, instances / total, float(bake), waits_for, capacity)
+
+
+def _total(variants: Sequence[Variant]) -> int:
+    return sum(variant.count for variant in variants)
+
+
+def _instances(size: Mapping[str, Any], variants: Sequence[Variant]) -> int:
+    return sum(_of(size, variant.count) for variant in variants)
+
+
+def _of(size: Mapping[str, Any], count: int) -> int:
+    if size["Type"] == "INSTANCE_COUNT":
+        return int(size["Value"])
+    return max(1, count * int(size["Value"]) // 100)
+
+
+def _check_sizes(config: Mapping[str, Any], variants: Sequence[Variant]) -> None:
+    routing = config.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    needed = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
+    for kind, member in needed.items():
+        if (routing.get("Type") == kind) != (member in routing):
+            raise invalid(f"{member} must be specified with traffic routing type {kind} only.")
+    rolling = config.get("RollingUpdatePolicy", {})
+    if rolling and len(variants) > 1:
+        raise invalid("RollingUpdatePolicy is not supported for multi-variant endpoints.")
+    _check_size("CanarySize", routing, variants, 1, 50)
+    _check_size("LinearStepSize", routing, variants, 10, 50)
+    _check_size("MaximumBatchSize", rolling, variants, 5, 50)
+    _check_size("RollbackMaximumBatchSize", rolling, variants, 5, 100)
+
+
+def _check_size(
+    member: str, policy: Mapping[str, Any], variants: Sequence[Variant], low: int, high: int
+) -> None:
+    size = policy.get(member)
+    if size is None:
+        return
+    for variant in variants:
+        percent = 100 * _of(size, variant.count) / variant.count
+        told = size["Value"] if size["Type"] == "CAPACITY_PERCENT" else percent
+        if not low <= told <= high or percent > high:
+            raise invalid(
+                f"{member} must be between {low}% and {high}% of the {variant.count} instance(s)"
+                f" of variant {variant.name}."
+            )

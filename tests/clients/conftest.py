@@ -1,16 +1,17 @@
 """One embedded AWS for all clients."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.target import Target, embedded
+from tests.conformance.target import CONTAINER, Target, embedded
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Target]:
-    with embedded() as target:
+    with embedded("--image", f'conformance="{sys.executable}" "{CONTAINER}"') as target:
         yield target
 
 

@@ -98,6 +98,20 @@ def test_a_stack_that_does_not_exist_is_told_as_aws_tells_it(cli: AwsCli) -> Non
     assert "(ValidationError)" in done.stderr
 
 
+def test_a_stack_is_told_with_its_outputs(cli: AwsCli, aws: Target) -> None:
+    name = aws.name()
+    outputs = {"Told": {"Value": "told"}}
+    template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    made = ("--stack-name", name, "--template-body", json.dumps(template))
+
+    cli("cloudformation", "create-stack", *made)
+    cli("cloudformation", "wait", "stack-create-complete", "--stack-name", name)
+    told = cli.told("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
+
+    assert told["StackStatus"] == "CREATE_COMPLETE"
+    assert told["Outputs"] == [{"OutputKey": "Told", "OutputValue": "told"}]
+
+
 def test_a_log_is_told_from_a_time_on(cli: AwsCli, aws: Target) -> None:
     """What `logs tail` of version 2 asks: version 1 has no such command."""
     logs, group = aws.client("logs"), aws.name()

@@ -95,3 +95,34 @@ def test_a_creation_and_an_update_that_a_kill_interrupts_come_to_their_end(tmp_p
 
     with killed(tmp_path / "state", tmp_path / "fourth") as aws:
         eventually(lambda: not aws.client("sagemaker").list_endpoints()["Endpoints"])
+
+
+def test_a_deployment_that_a_kill_interrupts_while_it_bakes_comes_to_its_end(
+    tmp_path: Path,
+) -> None:
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 3600}
+    with killed(tmp_path / "state", tmp_path / "first") as aws:
+        sagemaker = aws.client("sagemaker")
+        first, other = config(sagemaker, "one"), config(sagemaker, "two")
+        sagemaker.create_endpoint(EndpointName=NAME, EndpointConfigName=first)
+        eventually(lambda: in_service(aws))
+        variant = sagemaker.describe_endpoint_config(EndpointConfigName=other)["ProductionVariants"]
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="next",
+            ProductionVariants=[variant[0] | {"VariantName": "one"}],
+        )
+        sagemaker.update_endpoint(
+            EndpointName=NAME,
+            EndpointConfigName="next",
+            DeploymentConfig={"BlueGreenUpdatePolicy": policy},
+        )
+        eventually(lambda: answered(aws) == "two")
+        assert told(aws)["EndpointStatus"] == "Updating"
+
+    with killed(tmp_path / "state", tmp_path / "second") as aws:
+        assert answered(aws) == "one"
+        eventually(lambda: in_service(aws))
+        assert told(aws)["EndpointConfigName"] == "next"
+        assert told(aws)["LastDeploymentConfig"] == {"BlueGreenUpdatePolicy": policy}
+        assert answered(aws) == "two"

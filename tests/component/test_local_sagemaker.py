@@ -597,17 +597,6 @@ def test_what_would_have_no_effect_in_a_configuration_is_refused_by_name(
         )
 
 
-def test_deployment_guardrails_are_refused_by_name(aws: Aws, endpoint: str) -> None:
-    policy = {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}}
-
-    with pytest.raises(ClientError, match="DeploymentConfig: not emulated yet"):
-        aws.sagemaker.update_endpoint(
-            EndpointName=endpoint,
-            EndpointConfigName="first",
-            DeploymentConfig={"BlueGreenUpdatePolicy": policy},
-        )
-
-
 def test_a_group_keeps_its_policy(aws: Aws) -> None:
     sagemaker = aws.sagemaker
     sagemaker.create_model_package_group(ModelPackageGroupName="shared")

@@ -1,0 +1,12 @@
+"""SageMaker's runtime: the way in for users' requests."""
+
+from collections.abc import Mapping
+
+from local.fidelity import Fidelity, partial
+
+OPERATIONS: Mapping[str, Fidelity] = {
+    "InvokeEndpoint": partial(
+        "no multi-model, multi-container or inference component targets, no sessions and no data"
+        " capture; a container that cannot be reached is a ModelError of status 503"
+    ),
+}

@@ -1,0 +1,38 @@
+"""What an update wants of weights and counts."""
+
+from collections.abc import Mapping
+
+from local.sagemaker.fleet import Fleet
+from local.sagemaker.parts import Request, invalid
+
+
+def desired(fleet: Fleet, asked: Mapping[str, Request]) -> dict[str, tuple[float, int]]:
+    """Weight and count of every variant; raises SageMaker's errors."""
+    unknown = sorted(set(asked) - set(fleet.variants))
+    if unknown:
+        raise invalid(f"The variant name(s) {unknown} are not present within endpoint.")
+    wanted = {
+        name: (
+            asked.get(name, {}).get("DesiredWeight", variant.weight),
+            asked.get(name, {}).get("DesiredInstanceCount", variant.count),
+        )
+        for name, variant in fleet.variants.items()
+    }
+    if not any(weight for weight, _ in wanted.values()):
+        raise invalid("The sum of the variant weights must be greater than zero.")
+    if not all(count for _, count in wanted.values()):
+        raise invalid("DesiredInstanceCount must be at least 1.")
+    return wanted
+
+
+def retain(before: Fleet, after: Fleet, request: Request) -> None:
+    """Weights and counts stay, but for those that are asked not to."""
+    excluded = {
+        each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", ())
+    }
+    for name in before.variants.keys() & after.variants.keys():
+        was, variant = before.variants[name], after.variants[name]
+        if "DesiredWeight" not in excluded:
+            variant.weight = was.weight
+        if "DesiredInstanceCount" not in excluded:
+            variant.count = was.count
