@@ -118,13 +118,20 @@ class AskLater:
 
 
 @dataclass(frozen=True)
+class Stay:
+    """It keeps its place in the line: whoever holds the endpoint asks for it at the end."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Ignore:
     """Nothing is to be rolled out."""
 
     why: str
 
 
-Outcome = Begin | Resume | Queue | Rejudge | TakeBack | Dismiss | AskLater | Ignore
+Outcome = Begin | Resume | Queue | Rejudge | TakeBack | Dismiss | AskLater | Stay | Ignore
 
 
 def decide(case: Case, *, now: datetime) -> Outcome:
@@ -167,6 +174,8 @@ def _gone(case: Case, now: datetime) -> Outcome:
     if case.run is not None and _just_judged(case.run, now):
         return AskLater(case.run, RETRY_AFTER)
     why = f"version {case.number} is not in the registry"
+    if case.run is None and case.holder is not None and case.number in case.endpoint.line:
+        return Stay(why)
     if case.own is not None and case.own.state is RolloutState.PROVISIONING:
         return TakeBack(case.own, why)
     if case.run is not None and case.run.state is RunState.HELD:

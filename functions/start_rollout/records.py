@@ -30,6 +30,7 @@ from functions.start_rollout.decide import (
     Ignore,
     Queue,
     Rejudge,
+    Stay,
     TakeBack,
 )
 
@@ -43,7 +44,9 @@ class Written:
 
 
 def left_by(
-    outcome: TakeBack | Queue | Rejudge | Dismiss | AskLater | Ignore, case: Case, now: datetime
+    outcome: TakeBack | Queue | Rejudge | Dismiss | AskLater | Stay | Ignore,
+    case: Case,
+    now: datetime,
 ) -> Written:
     """What is left of an outcome that places nothing on the endpoint."""
     match outcome:
@@ -57,6 +60,8 @@ def left_by(
             return _dismissed(outcome, case, now)
         case AskLater(run=run, after=after):
             return Written((run.changed(due_at=now + after),))
+        case Stay():
+            return Written(())
         case Ignore():
             return Written((*_no_longer_waiting(case, now), *_no_longer_due(case)))
 

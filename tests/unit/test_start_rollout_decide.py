@@ -21,10 +21,12 @@ from functions.start_rollout.decide import (
     Queue,
     Rejudge,
     Resume,
+    Stay,
     TakeBack,
     decide,
     placements,
 )
+from functions.start_rollout.records import Written, left_by
 from tests.builders import (
     NOON,
     RUN,
@@ -126,6 +128,15 @@ def test_a_version_that_the_registry_does_not_show_yet_is_asked_for_again(state:
 
     assert decide(case, now=NOON + SHOWN_WITHIN / 2) == AskLater(run, RETRY_AFTER)
     assert not isinstance(decide(case, now=NOON + SHOWN_WITHIN), AskLater)
+
+
+def test_a_version_in_line_that_the_registry_does_not_show_keeps_its_place() -> None:
+    holder = a_rollout(version=1)
+    line = an_endpoint(rollout=holder.rollout, waiting=2)
+    case = replace(CASE, version=None, run=None, endpoint=line, holder=holder)
+
+    assert decide(case, now=NOON) == Stay("version 2 is not in the registry")
+    assert left_by(Stay("why"), case, NOON) == Written(())
 
 
 @pytest.mark.parametrize(
