@@ -88,9 +88,7 @@ def test_no_order_of_any_news_leaves_an_end(
 def test_a_record_moves_by_what_it_hears_and_says_why_it_does_not() -> None:
     assert a_run().heard(RunNews.STARTED).state is RunState.TRAINING
     assert a_drop().heard(DropNews.OVERDUE, rows=3).rows == 3
-    with pytest.raises(
-        LedgerError, match="drop digits/monday is accepted: a drop"
-    ):
+    with pytest.raises(LedgerError, match="drop digits/monday is accepted: a drop"):
         a_drop(state=DropState.ACCEPTED).heard(DropNews.FAULTY)
 
 
