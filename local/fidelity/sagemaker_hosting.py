@@ -18,7 +18,8 @@ OPERATIONS: Mapping[str, Fidelity] = {
     "ListModels": EXACT,
     "DeleteModel": EXACT,
     "CreateEndpointConfig": partial(
-        "ExplainerConfig, serverless variants and managed instance scaling are refused; a KMS key"
+        "ExplainerConfig, serverless variants, managed instance scaling and data capture of"
+        " asynchronous endpoints are refused; a KMS key"
         " is told back; the texts of refusals of shadow variants and asynchronous inference are"
         " not documented"
     ),

@@ -13,7 +13,7 @@ from local.sagemaker.async_queue import AsyncQueue
 from local.sagemaker.async_requests import Inference
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.fleet import Entered, Fleet
-from local.sagemaker.instance import Answer, Instance, UnreachableError
+from local.sagemaker.instance import Answer, Instance
 from local.sagemaker.parts import Parts
 from local.sagemaker.s3_uris import bucket_and_key
 
@@ -87,13 +87,14 @@ class AsyncWork:
             self._metrics.answered(inference.endpoint, variant, answer)
             outcome = _answered(answer)
             self._store(inference.output, outcome, inference, variant)
-        except UnreachableError as error:
-            return self._again(inference, error)
         except _FailedError as error:
             return error.outcome
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not go on for ever
+            log.warning("inference %s: %r", inference.id, error)
+            return self._again(inference, error)
         return outcome
 
-    def _again(self, inference: Inference, error: UnreachableError) -> Outcome | None:
+    def _again(self, inference: Inference, error: Exception) -> Outcome | None:
         """A process that dies does so alone: the next one is asked, but not for ever."""
         self._tries[inference.key] += 1
         if self._closing.is_set() or self._tries[inference.key] < _MOST_TRIES:

@@ -53,7 +53,7 @@ class Asynchronous:
             "ClientConfig": {"MaxConcurrentInvocationsPerInstance": most},
             "OutputConfig": self.output() if output is None else output,
         }
-        variant = self.hosting.variant("only", **env)
+        variant = self.hosting.variant("only", weight=1.0, **env)
         return self.hosting.config(variant, AsyncInferenceConfig=asynchronous)
 
     def endpoint(self, output: dict[str, Any] | None = None, *, most: int = 4, **env: str) -> str:

@@ -432,6 +432,26 @@ def test_an_asynchronous_endpoint_has_one_variant(async_: Asynchronous) -> None:
     assert "one production variant" in text
 
 
+@pytest.mark.embedded
+def test_what_an_asynchronous_endpoint_would_capture_is_refused(async_: Asynchronous) -> None:
+    asynchronous = {"OutputConfig": {"S3OutputPath": "s3://any/where"}}
+    capture = {
+        "InitialSamplingPercentage": 1,
+        "DestinationS3Uri": "s3://any/where",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+
+    code, text = refusal(
+        async_.hosting.config,
+        async_.hosting.variant("only"),
+        AsyncInferenceConfig=asynchronous,
+        DataCaptureConfig=capture,
+    )
+
+    assert code == "ValidationException"
+    assert text == "DataCaptureConfig with AsyncInferenceConfig: not emulated yet."
+
+
 @pytest.mark.costs
 def test_a_topic_that_is_gone_does_not_keep_an_answer_back(async_: Asynchronous) -> None:
     gone = f"{async_.topics['SuccessTopic']}-gone"
