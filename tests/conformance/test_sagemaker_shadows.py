@@ -174,7 +174,7 @@ def test_an_update_takes_the_shadow_away(hosting: Hosting) -> None:
 def test_a_deployment_under_guardrails_counts_production_variants_only(hosting: Hosting) -> None:
     endpoint = shadowed(hosting)
     after = hosting.config(
-        hosting.variant("seen", VERSION="next"),
+        {**hosting.variant("seen", VERSION="next"), "InitialInstanceCount": 2},
         ShadowProductionVariants=[hosting.variant("other")],
     )
     batch = {"Type": "CAPACITY_PERCENT", "Value": 50}
