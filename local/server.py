@@ -90,7 +90,10 @@ class Server:
         }
         services = {name: owner.handle for name, owner in owners.items()}
         formation = owners["cloudformation"] = CloudFormation(account, clock, services)
-        services["cloudformation"] = formation.handle
+        services |= {
+            "cloudformation": formation.handle,
+            "sagemaker-runtime": self._sagemaker.asynchronous.handle,
+        }
         self._owners: Mapping[str, Any] = owners
         moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
@@ -120,8 +123,9 @@ class Server:
     @property
     def operations(self) -> dict[str, Set[str]]:
         """What each service of ours answers."""
+        later = self._sagemaker.asynchronous.operations
         owned = {name: owner.operations.keys() for name, owner in self._owners.items()}
-        return owned | {"sagemaker-runtime": {"InvokeEndpoint"}}
+        return owned | {"sagemaker-runtime": {"InvokeEndpoint", *later}}
 
     @property
     def warning(self) -> str:
