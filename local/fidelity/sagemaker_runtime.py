@@ -7,6 +7,7 @@ from local.fidelity import Fidelity, partial
 OPERATIONS: Mapping[str, Fidelity] = {
     "InvokeEndpoint": partial(
         "no multi-model, multi-container or inference component targets, no sessions and no data"
-        " capture; a container that cannot be reached is a ModelError of status 503"
+        " capture; which error a container that cannot be reached is, is not documented: it is"
+        " ServiceUnavailable"
     ),
 }

@@ -9,6 +9,7 @@ from local.errors import AwsError
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.instance import Answer, Instance, UnreachableError
 from local.sagemaker.parts import Parts
+from local.sagemaker.variant import Variant
 
 _LARGEST_BODY = 25 * 1024 * 1024
 _NAMESPACE = "AWS/SageMaker"
@@ -27,6 +28,10 @@ class Reply:
     body: bytes
 
 
+class NoAnswer(Answer):
+    """Nobody was there to answer: not the model's error, and worth another call."""
+
+
 class Runtime:
     """The way in for users' requests."""
 
@@ -42,7 +47,9 @@ class Runtime:
             raise AwsError("ValidationError", message)
         with self._endpoints.entered(name, headers.get(_TARGET)) as (variant, instance):
             answer = self._ask(instance, body, headers)
-        self._measure(name, variant.name, answer, time.monotonic() - start)
+        self._measure(name, variant, answer, time.monotonic() - start)
+        if isinstance(answer, NoAnswer):
+            raise AwsError("ServiceUnavailable", answer.body.decode(), answer.status)
         if answer.status == 200:
             return _success(variant.name, answer)
         stream = f"{variant.name}/{instance.number if instance is not None else 'none'}"
@@ -51,7 +58,7 @@ class Runtime:
     def _ask(self, instance: Instance | None, body: bytes, headers: Mapping[str, str]) -> Answer:
         passed = {key: headers[key] for key in _PASSED_ON if key in headers}
         if instance is None:
-            return Answer(503, {}, b"No container is running.", 0.0)
+            return NoAnswer(503, {}, b"No container is running. Try your call again.", 0.0)
         try:
             return instance.invoke(body, passed)
         except TimeoutError:
@@ -60,7 +67,8 @@ class Runtime:
             )
             return Answer(504, {}, message.encode(), 60.0)
         except UnreachableError as error:
-            return Answer(503, {}, f"The container cannot be reached: {error}".encode(), 0.0)
+            message = f"The container cannot be reached ({error}). Try your call again."
+            return NoAnswer(503, {}, message.encode(), 0.0)
 
     def _model_error(self, name: str, stream: str, answer: Answer) -> Reply:
         where = f"log-group:/aws/sagemaker/Endpoints/{name}:log-stream:{stream}"
@@ -78,11 +86,12 @@ class Runtime:
         headers = {"Content-Type": "application/json", "x-amzn-errortype": "ModelError"}
         return Reply(424, headers, json.dumps(body).encode())
 
-    def _measure(self, name: str, variant: str, answer: Answer, whole: float) -> None:
-        dimensions = {"EndpointName": name, "VariantName": variant}
+    def _measure(self, name: str, variant: Variant, answer: Answer, whole: float) -> None:
+        dimensions = {"EndpointName": name, "VariantName": variant.name}
         now = self._parts.now()
         counted = {
             "Invocations": 1.0,
+            "InvocationsPerInstance": 1.0 / variant.count,
             "Invocation4XXErrors": float(400 <= answer.status < 500),
             "Invocation5XXErrors": float(answer.status >= 500),
             "InvocationModelErrors": float(answer.status != 200),
