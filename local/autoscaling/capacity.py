@@ -18,7 +18,8 @@ class Seen:
 
     status: str
     count: int
-    desired: int
+    asynchronous: bool = False
+    """Whether the endpoint answers from a queue, and may do without instances."""
 
     @property
     def scalable(self) -> bool:
@@ -44,8 +45,11 @@ class Capacity:
         found = {each["VariantName"]: each for each in told.get("ProductionVariants", [])}
         if variant not in found:
             return None
-        counts = (int(found[variant][f"{k}InstanceCount"]) for k in ("Current", "Desired"))
-        return Seen(told["EndpointStatus"], *counts)
+        return Seen(
+            told["EndpointStatus"],
+            int(found[variant]["CurrentInstanceCount"]),
+            asynchronous="AsyncInferenceConfig" in told,
+        )
 
     def set(self, resource: str, count: int) -> None:
         """Raises CapacityError."""

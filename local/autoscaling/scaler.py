@@ -55,9 +55,10 @@ class Scaler:
         for record in self._activities.unfinished():
             self._look_later(record)
 
-    def exists(self, resource: str) -> bool:
-        """Whether there is such a variant; raises CapacityError."""
-        return self._capacity.seen(resource) is not None
+    def least(self, resource: str) -> int | None:
+        """The lowest MinCapacity of a variant; None when there is none; raises CapacityError."""
+        seen = self._capacity.seen(resource)
+        return None if seen is None else 1 - int(seen.asynchronous)
 
     def bring_within(self, resource: str) -> None:
         """What is below the minimum or above the maximum is brought to it, if it can be now."""

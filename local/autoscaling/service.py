@@ -94,9 +94,10 @@ class AutoScaling:
         resource = request["ResourceId"]
         variant_of(resource)
         try:
-            if not self._scaler.exists(resource):
+            least = self._scaler.least(resource)
+            if least is None:
                 raise invalid(f"SageMaker endpoint variant doesn't exist: {resource}")
-            told = self._targets.put(request)
+            told = self._targets.put(request, least=least)
             self._scaler.bring_within(resource)
         except CapacityError as error:
             raise AwsError("InternalServiceException", str(error), 500) from error

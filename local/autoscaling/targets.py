@@ -71,8 +71,11 @@ class Targets:
         places = [variant_of(record["told"]["ResourceId"]) for record in self.records.all()]
         return frozenset(variant for name, variant in places if name == endpoint)
 
-    def put(self, request: Request) -> Request:
-        """A target, new or changed; raises for capacities that are none."""
+    def put(self, request: Request, *, least: int | None = None) -> Request:
+        """A target, new or changed, with a minimum of `least` or as it was registered with.
+
+        Raises for capacities that are none.
+        """
         known = self.records.get(request["ResourceId"])
         if known is not None and request.get("Tags"):
             raise invalid(
@@ -83,8 +86,9 @@ class Targets:
         given = {m: request[m] for m in ("MinCapacity", "MaxCapacity") if m in request}
         state = record["told"]["SuspendedState"] | request.get("SuspendedState", {})
         told: Request = record["told"] | given | {"SuspendedState": state}
-        _check(told)
-        self.records.put(request["ResourceId"], record | {"told": told})
+        record = record | {"told": told, "least": record["least"] if least is None else least}
+        _check(told, record["least"])
+        self.records.put(request["ResourceId"], record)
         return told
 
     def _made(self, request: Request) -> Request:
@@ -101,7 +105,7 @@ class Targets:
             "SuspendedState": dict.fromkeys(_SUSPENDED, False),
             "ScalableTargetARN": arn,
         }
-        return {"told": told, "tags": _tags({}, request.get("Tags", {})), "last": None}
+        return {"told": told, "tags": _tags({}, request.get("Tags", {})), "last": None, "least": 1}
 
     def _describe(self, request: Request) -> Request:
         wanted = request.get("ResourceIds")
@@ -141,11 +145,9 @@ def _tags(known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
     return tags
 
 
-def _check(told: Request) -> None:
+def _check(told: Request, lowest: int) -> None:
     least, most = told["MinCapacity"], told["MaxCapacity"]
     if least > most:
         raise invalid("Minimum capacity cannot be greater than maximum capacity")
-    if least < 0:
-        raise invalid("Minimum capacity cannot be less than 0")
-    if least == 0:
-        raise invalid("A MinCapacity of 0 for a variant: not emulated yet.")
+    if least < lowest:
+        raise invalid(f"Minimum capacity cannot be less than {lowest}")

@@ -8,8 +8,8 @@ _TEXTS = "the texts of refusals are not documented"
 
 OPERATIONS: Mapping[str, Fidelity] = {
     "RegisterScalableTarget": partial(
-        "variants' instance counts only, other resources are not there; MinCapacity is at least 1;"
-        f" visible at once; roles are not checked; {_TEXTS}"
+        "variants' instance counts only, other resources are not there; a MinCapacity of 0 for"
+        f" asynchronous endpoints only; visible at once; roles are not checked; {_TEXTS}"
     ),
     "DeregisterScalableTarget": partial(_TEXTS),
     "DescribeScalableTargets": EXACT,

@@ -30,9 +30,13 @@ def scaled(hosted: Scaled) -> Iterator[Scaled]:
     hosted.deregister()
 
 
+ONCE = {"ScaleOutCooldown": 36_000}
+"""So long that no check sees a second change."""
+
+
 def custom(namespace: str, target: float, **more: Any) -> dict[str, Any]:
     metric = {"MetricName": "Load", "Namespace": namespace, "Statistic": "Average"}
-    config = {"TargetValue": target, "CustomizedMetricSpecification": metric, **more}
+    config = {"TargetValue": target, "CustomizedMetricSpecification": metric, **ONCE, **more}
     kind = "TargetTrackingScaling"
     return {"PolicyType": kind, "TargetTrackingScalingPolicyConfiguration": config}
 
@@ -201,6 +205,7 @@ def test_a_breach_is_answered_by_its_step(
 ) -> None:
     namespace = scaled.aws.name("space")
     scaled.register(1, 4)
+    policy["StepScalingPolicyConfiguration"]["Cooldown"] = ONCE["ScaleOutCooldown"]
     alarm = stepping(scaled, policy, namespace, 10.0)
 
     scaled.measure(namespace, load, seconds=4)
