@@ -17,6 +17,7 @@ Route = Callable[[HttpRequest], HttpResponse]
 
 TARGETS = {
     "AWSEvents": "events",
+    "AnyScaleFrontendService": "application-autoscaling",
     "GraniteServiceVersion20100801": "cloudwatch",
     "Logs_20140328": "logs",
     "SageMaker": "sagemaker",

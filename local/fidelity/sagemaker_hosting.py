@@ -6,7 +6,8 @@ from local.fidelity import EXACT, Fidelity, partial
 
 _DEPLOYMENT = (
     "at most two processes per variant, traffic goes by the instances told; both fleets run until"
-    " a deployment ends, a rolling one too; UpdateRollbackFailed does not occur; a"
+    " a deployment ends, a rolling one too; UpdateRollbackFailed occurs"
+    " when a fault asks for it, and is left by UpdateEndpoint or DeleteEndpoint alone; a"
     " deployment that a restart interrupts begins again; one that takes too long goes back without"
     " a FailureReason; the texts of refusals and of the FailureReason, how often alarms are looked"
     " at and how percentages are rounded are not documented"

@@ -20,7 +20,14 @@ from local.sagemaker.runtime import Reply, Runtime
 from local.sagemaker.training import TrainingJobs
 from local.sagemaker.transform import TransformJobs
 from local.sagemaker.tuning import TuningJobs
-from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
+from local.seams import (
+    DisturbsMachines,
+    PutsMetrics,
+    ScalesVariants,
+    Undisturbed,
+    Unscaled,
+    WritesLogs,
+)
 
 
 class SageMaker:
@@ -35,7 +42,8 @@ class SageMaker:
         logs: WritesLogs,
         images: Images,
         state: Path,
-        disturbances: DisturbsJobs | None = None,
+        disturbances: DisturbsMachines | None = None,
+        scaling: ScalesVariants | None = None,
     ) -> None:
         parts = Parts(
             account,
@@ -46,6 +54,7 @@ class SageMaker:
             images,
             state / "sagemaker",
             disturbances=disturbances or Undisturbed(),
+            scaling=scaling or Unscaled(),
         )
         self._training = TrainingJobs(parts)
         self._processing = ProcessingJobs(parts)
