@@ -23,8 +23,8 @@ from functions.ledger import (
     Champion,
     EndpointRecord,
     RunRecord,
-    RunState,
 )
+from functions.machines import RunNews, parked_anew
 from functions.names import Names
 from functions.places import Places, holdout
 from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Wait, decide
@@ -76,8 +76,8 @@ class StartEvaluation:
             return self._park(record, str(error), now)
         except RefusedError as error:
             return self._fail(record, Reason.JOB_REFUSED, str(error), now)
-        evaluating = record.changed(
-            state=RunState.EVALUATING,
+        evaluating = record.heard(
+            RunNews.TRAINED,
             artifact=artifact,
             evaluation_job=job,
             evaluations=attempt,
@@ -93,12 +93,12 @@ class StartEvaluation:
         waits = record.changed(due_at=now + RETRY_AFTER, message=why)
         text = f"its evaluation waits: {why}"
         note = Evidence(kind=record.kind, key=record.run, at=now, by="start_evaluation", text=text)
-        told = () if why == record.message else (note,)
+        told = (note,) if parked_anew(record.message, why) else ()
         return self.book.commit(waits, notes=told)[0]
 
     def _fail(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
-        failed = record.changed(
-            state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
+        failed = record.heard(
+            RunNews.UNTRAINED, reason=reason, message=message, ended_at=now, due_at=None
         )
         said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
         return self.book.commit(failed.saying(said))[0]
@@ -130,7 +130,7 @@ class StartEvaluation:
 
 def _trained(record: RunRecord) -> RunRecord:
     """A run whose job was seen to end before it was written down that it had begun."""
-    return record if record.state is RunState.TRAINING else record.changed(state=RunState.TRAINING)
+    return record if record.ignores(RunNews.STARTED) else record.heard(RunNews.STARTED)
 
 
 def _none(record: RunRecord) -> EndpointRecord:

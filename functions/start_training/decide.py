@@ -5,10 +5,9 @@ from datetime import datetime
 
 from events.words import Reason
 from functions.definition import Deployed
-from functions.ledger import RunRecord, RunState
+from functions.ledger import RunRecord
+from functions.machines import RunNews
 from functions.names import run_id
-
-_RESUMABLE = frozenset({RunState.STARTING, RunState.PARKED})
 
 
 @dataclass(frozen=True)
@@ -73,13 +72,14 @@ def resume(record: RunRecord | None, attempt: int | None = None) -> Start | Igno
     """Whether a run that is known still has to be begun, or (one that failed) once more."""
     if record is None:
         return Ignore("no such run")
-    if record.state in _RESUMABLE:
-        return Start(record)
-    if record.state is RunState.FAILED and attempt == record.attempt + 1:
+    again = record.ignores(RunNews.AGAIN) is None
+    if again and attempt == record.attempt + 1:
         return Start(_once_more(record, attempt))
-    again = f"; `sluice train {record.model} --dataset {record.dataset[:12]}` begins it once more"
-    advice = again if record.state is RunState.FAILED else ""
-    return Ignore(f"run {record.run} is {record.state} already{advice}", record)
+    why = record.ignores(RunNews.STARTED)
+    if why is None:
+        return Start(record)
+    advice = f"; `sluice train {record.model} --dataset {record.dataset[:12]}` begins it once more"
+    return Ignore(why + advice if again else why, record)
 
 
 def judgeable(start: Start, *, holdout: bool) -> Start | Park:
@@ -97,8 +97,8 @@ def judgeable(start: Start, *, holdout: bool) -> Start | Park:
 
 def _once_more(record: RunRecord, attempt: int) -> RunRecord:
     """Nothing of the earlier attempt counts: not its job, its version, nor an evaluation's name."""
-    return record.changed(
-        state=RunState.STARTING,
+    return record.heard(
+        RunNews.AGAIN,
         attempt=attempt,
         training_job=None,
         evaluation_job=None,

@@ -20,7 +20,8 @@ from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.world import World
 from functions.definition import DefinitionError, Deployed
 from functions.jobs import TrainingSpec
-from functions.ledger import RETRY_AFTER, DropRecord, RunRecord, RunState
+from functions.ledger import RETRY_AFTER, DropRecord, RunRecord
+from functions.machines import RunNews
 from functions.names import Names
 from functions.places import Places, holdout
 from functions.start_training.decide import (
@@ -106,13 +107,13 @@ class StartTraining:
         except RefusedError as error:
             return self._written(_failed(record, str(error), now))
         started = TrainingStarted(run=record.run, model=record.model, job=job)
-        after = record.changed(state=RunState.TRAINING, reason=None, message="", due_at=due)
+        after = record.heard(RunNews.STARTED, reason=None, message="", due_at=due)
         return self._written(after.saying(started))
 
     def _park(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
         """Each new reason is said once; asking again changes nothing but the time."""
-        after = record.changed(
-            state=RunState.PARKED, reason=reason, message=message, due_at=now + RETRY_AFTER
+        after = record.heard(
+            RunNews.PARKED, reason=reason, message=message, due_at=now + RETRY_AFTER
         )
         if (record.state, record.reason, record.message) == (after.state, reason, message):
             return self._written(after)
@@ -169,8 +170,8 @@ def _failed(record: RunRecord, message: str, now: datetime) -> RunRecord:
     failed = RunFailed(
         run=record.run, model=record.model, reason=Reason.JOB_REFUSED, message=message
     )
-    return record.changed(
-        state=RunState.FAILED,
+    return record.heard(
+        RunNews.UNTRAINED,
         reason=Reason.JOB_REFUSED,
         message=message,
         ended_at=now,
