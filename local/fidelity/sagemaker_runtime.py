@@ -8,7 +8,8 @@ OPERATIONS: Mapping[str, Fidelity] = {
     "InvokeEndpoint": partial(
         "no multi-model, multi-container or inference component targets and no sessions; which"
         " error a container that cannot be reached is, is not documented: it is ServiceUnavailable;"
-        " of a refused request nothing is captured, and of a shadow with 64 copies on their way no further copy is made"
+        " of a refused request nothing is captured, and of a shadow with 64 copies on their way no"
+        " further copy is made"
     ),
     "InvokeEndpointAsync": partial(
         "at most 16 requests of an endpoint are answered at once, 4 per process when nothing is"
