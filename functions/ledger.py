@@ -133,7 +133,7 @@ _FORWARD: MappingProxyType[str, frozenset[str]] = MappingProxyType(
         DropState.RECEIVING: frozenset({"accepted", "rejected", "expired"}),
         RunState.STARTING: frozenset({"parked", "training", "evaluating", "failed"}),
         RunState.PARKED: frozenset({"starting", "training", "evaluating", "failed"}),
-        RunState.TRAINING: frozenset({"evaluating", "failed"}),
+        RunState.TRAINING: frozenset({"parked", "evaluating", "failed"}),
         RunState.EVALUATING: frozenset({"training", "approved", "held", "rejected", "failed"}),
         RunState.APPROVED: frozenset({"training"}),
         RunState.HELD: frozenset({"approved", "rejected"}),
@@ -193,8 +193,22 @@ class RunRecord(Record):
     state: RunState = RunState.STARTING
     started_at: datetime
     ended_at: datetime | None = None
+    dropped_at: datetime | None = None
+    """When its drop began to arrive: of two that wait, the later one takes the other's place."""
+    rows: int | None = None
+    """Of its dataset, where that came with the drop."""
+    asked: bool = False
+    """Whether a person asked for it to begin."""
     attempt: int = 1
     """Which try at training this is; a failed run may be begun once more."""
+    instance: int = 0
+    """Which of `[training] instances` is asked for."""
+    short_since: datetime | None = None
+    """Since when there is no capacity for it."""
+    short_times: int = 0
+    """How often there was none."""
+    cost: float = 0.0
+    """USD that its training jobs have come to, as far as they have ended."""
     training_job: str | None = None
     evaluation_job: str | None = None
     evaluations: int = 0
@@ -312,7 +326,7 @@ class RolloutRecord(Record):
 
 
 RECORDS: tuple[type[Record], ...] = (DropRecord, RunRecord, EndpointRecord, RolloutRecord)
-"""Every kind of record."""
+"""Every kind of record that has a way to go; allowances (their own module) only count."""
 
 R = TypeVar("R", bound=Record)
 
