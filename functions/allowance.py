@@ -29,6 +29,8 @@ class Reservation(BaseModel):
     run: str
     most: float
     """The most it may cost, in USD."""
+    hourly: dict[str, float] = Field(default_factory=dict)
+    """USD an hour, by the instance types it may get, as it was reserved by."""
 
 
 class Refused(BaseModel):
@@ -74,9 +76,8 @@ class AllowanceRecord(Record):
     def spent_on(self, now: datetime) -> float:
         return self.spent if self.day == day_of(now) else 0.0
 
-    def holding(self, job: str, *, run: str, most: float, now: datetime) -> Self:
+    def holding(self, job: str, held: Reservation, *, now: datetime) -> Self:
         """With a place for the job, and the money it may cost."""
-        held = Reservation(run=run, most=most)
         return self.changed(reserved={**self.reserved, job: held}, begun_at=now)
 
     def settled(self, job: str, *, cost: float, now: datetime) -> Self:
@@ -118,12 +119,11 @@ def next_day(now: datetime) -> datetime:
     return midnight + timedelta(days=1)
 
 
-def cost_of(run: RunRecord, job: JobView | None, held: Reservation) -> float:
+def cost_of(job: JobView | None, held: Reservation) -> float:
     """What an ended job came to: all that was reserved, when nobody can tell any more."""
     if job is None:
         return held.most
-    training = run.definition.training
-    hourly = prices.hourly(job.instance, training.budget.prices) or 0.0
+    hourly = held.hourly.get(job.instance, 0.0)
     return prices.cost(hourly, seconds=job.billable or 0, count=1)
 
 
@@ -138,6 +138,6 @@ def settled(
     holders = tuple(each for each in allowances if name in each.reserved)
     if not holders:
         return run, ()
-    cost = cost_of(run, job, holders[0].reserved[name])
+    cost = cost_of(job, holders[0].reserved[name])
     after = tuple(each.settled(name, cost=cost, now=now) for each in holders)
     return run.changed(cost=round(run.cost + cost, 4)), after

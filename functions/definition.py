@@ -176,29 +176,31 @@ class Training(Section):
         return self
 
     def _may_cost(self, limit: float, name: str) -> None:
+        hourly = self.hourly()
         for instance in self.instances:
-            most = self.estimate(instance)
-            if most is None:
+            if instance not in hourly:
                 raise ValueError(
                     f"[budget] {name} with {instance}, whose price nobody knows here;"
                     f' write [training.budget.prices] "{instance}" = USD an hour'
                 )
-            if most > limit:
+            if (most := self.cost_at(hourly[instance])) > limit:
                 raise ValueError(
                     f"[budget] {name} = {limit:g} is less than one job may cost:"
                     f" {instance} for max_runtime comes to {most:.2f} USD"
                 )
 
-    def estimate(self, instance: str) -> float | None:
-        """The most that one job on this instance type may cost; None without a price."""
-        hourly = prices.hourly(instance, self.budget.prices)
-        if hourly is None:
-            return None
-        return prices.estimate(hourly, seconds=self.max_runtime, count=1, spot=self.spot)
+    def hourly(self) -> dict[str, float]:
+        """USD an hour by instance type, as far as prices are known."""
+        known = {each: prices.hourly(each, self.budget.prices) for each in self.instances}
+        return {each: price for each, price in known.items() if price is not None}
 
     def dearest(self) -> float:
         """The most that one job may cost on any of its instance types; those unpriced cost 0."""
-        return max(self.estimate(instance) or 0.0 for instance in self.instances)
+        return max((self.cost_at(price) for price in self.hourly().values()), default=0.0)
+
+    def cost_at(self, hourly: float) -> float:
+        """The most that one job may cost at this price."""
+        return prices.estimate(hourly, seconds=self.max_runtime, count=1, spot=self.spot)
 
 
 class Evaluation(Section):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from events.words import Reason
-from functions.allowance import GROWN, AllowanceRecord, next_day, what_of
+from functions.allowance import GROWN, AllowanceRecord, Reservation, next_day, what_of
 from functions.definition import Training
 from functions.ledger import RETRY_AFTER, RunRecord, RunState
 
@@ -33,11 +33,16 @@ class Case:
         return not self.run.asked and self.run.attempt == 1 and self.run.short_since is None
 
     @property
+    def held(self) -> Reservation:
+        """What its job holds: enough for the dearest of its instance types, at today's prices."""
+        training = self.run.definition.training
+        priced = training.model_copy(update={"budget": self.limits.budget})
+        return Reservation(run=self.run.run, most=priced.dearest(), hourly=priced.hourly())
+
+    @property
     def most(self) -> float:
-        """The most its job may cost, on any of its instance types."""
-        return self.run.definition.training.model_copy(
-            update={"budget": self.limits.budget}
-        ).dearest()
+        """The most its job may cost."""
+        return self.held.most
 
 
 @dataclass(frozen=True)
@@ -176,10 +181,7 @@ def _in_line(case: Case, wait: Wait) -> Wait:
 def _reserved(case: Case, now: datetime) -> Go:
     """With its place in both allowances; who waits on an older drop gives way."""
     run, older = case.run, _older(case)
-    held = [
-        each.holding(case.job, run=run.run, most=case.most, now=now)
-        for each in (case.model, case.stage)
-    ]
+    held = [each.holding(case.job, case.held, now=now) for each in (case.model, case.stage)]
     if older is not None or case.model.waiting == run.run:
         held[0] = held[0].changed(waiting=None)
     return Go(tuple(held), older)

@@ -82,7 +82,7 @@ def test_of_two_that_begin_at_once_only_one_gets_the_last_place(limits: dict[str
         stage = a_stage(**limits)
         one, two = two_ready(stage)
         stage.calls.interrupted_at = len(stage.calls.made) + call
-        stage.calls.interruption = lambda s=stage, raw=two: s.turn("start_training", raw)  # type: ignore[misc]  # bound now
+        stage.calls.interruption = lambda s=stage, raw=two: s.turn("start_training", raw)
         stage.turn("start_training", one)
         stage.turn("start_training", two)
 

@@ -19,7 +19,11 @@ from functions.jobs import JobStatus, JobView
 from tests.builders import A_DAY_LATER, NOON, a_definition, a_run
 
 JOB = "job"
-HELD = Reservation(run="0123456789ab", most=1.408)
+HELD = Reservation(
+    run="0123456789ab",
+    most=1.408,
+    hourly={"ml.g5.xlarge": 1.408, "ml.g4dn.xlarge": 0.7364},
+)
 
 
 def ended(*, billable: int | None = 1800, instance: str = "ml.g5.xlarge") -> JobView:
@@ -27,22 +31,22 @@ def ended(*, billable: int | None = 1800, instance: str = "ml.g5.xlarge") -> Job
 
 
 def test_a_job_costs_what_is_billed_on_the_machine_it_ran_on() -> None:
-    assert cost_of(a_run(), ended(), HELD) == 0.704
-    assert cost_of(a_run(), ended(instance="ml.g4dn.xlarge"), HELD) == 0.3682
+    assert cost_of(ended(), HELD) == 0.704
+    assert cost_of(ended(instance="ml.g4dn.xlarge"), HELD) == 0.3682
 
 
-def test_a_price_of_the_users_own_counts_instead_of_the_list() -> None:
-    own = a_definition(training={"budget": {"prices": {"ml.g5.xlarge": 2}}})
+def test_a_job_costs_what_it_was_reserved_by_whatever_the_price_is_by_then() -> None:
+    dear = HELD.model_copy(update={"hourly": {"ml.g5.xlarge": 2.0}})
 
-    assert cost_of(a_run(definition=own), ended(), HELD) == 1.0
+    assert cost_of(ended(), dear) == 1.0
 
 
 def test_a_job_that_never_had_a_machine_costs_nothing() -> None:
-    assert cost_of(a_run(), ended(billable=None), HELD) == 0.0
+    assert cost_of(ended(billable=None), HELD) == 0.0
 
 
 def test_a_job_that_somebody_deleted_costs_all_that_was_reserved() -> None:
-    assert cost_of(a_run(), None, HELD) == 1.408
+    assert cost_of(None, HELD) == 1.408
 
 
 def test_after_its_end_a_jobs_cost_takes_the_place_of_what_was_reserved() -> None:

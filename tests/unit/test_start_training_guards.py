@@ -50,7 +50,8 @@ def reason(case: Case) -> Reason | None:
 def test_a_run_that_nothing_holds_up_gets_its_place_and_its_money_in_both_allowances() -> None:
     case = a_case()
 
-    held = {JOB: Reservation(run=case.run.run, most=1.408)}
+    hourly = {"ml.g5.xlarge": 1.408}
+    held = {JOB: Reservation(run=case.run.run, most=1.408, hourly=hourly)}
     assert allowed(case, now=NOON) == Go(
         (
             AllowanceRecord(scope="digits", reserved=held, begun_at=NOON),
@@ -63,6 +64,12 @@ def test_what_is_reserved_is_enough_for_the_dearest_of_its_instance_types() -> N
     case = a_case(instances=["ml.g4dn.xlarge", "ml.g5.2xlarge"], max_runtime="2h")
 
     assert case.most == pytest.approx(3.03)
+
+
+def test_a_price_of_the_users_own_counts_instead_of_the_list() -> None:
+    own = a_definition(training={"budget": {"prices": {"ml.g5.xlarge": 2}}}).training
+
+    assert replace(a_case(), limits=own).held.hourly == {"ml.g5.xlarge": 2}
 
 
 def test_a_run_that_has_its_place_goes_on_whatever_changed_since() -> None:
