@@ -88,6 +88,8 @@ class Reason(StrEnum):
     """Its typical minute's p99 is above `[serving] latency`, and the champion's is not."""
     ASKED_BY_PERSON = "ASKED_BY_PERSON"
     """A person rejected the version or asked for the traffic back."""
+    BAD_EVENT = "BAD_EVENT"
+    """An event does not say what its kind must say; it waits in the dead-letter queue."""
 
 
 def is_model_name(text: str) -> bool:

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from events.words import Reason
-from functions.ledger import RETRY_AFTER, RunRecord, RunState
+from functions.ledger import RETRY_AFTER, RunRecord
+from functions.machines import RunNews
 
 LONGEST_PAUSE = timedelta(hours=1)
 
 
-def waits_for_capacity(run: RunRecord, why: str, now: datetime) -> RunRecord | None:
+def waits_for_capacity(run: RunRecord, news: RunNews, why: str, now: datetime) -> RunRecord | None:
     """The run as it asks for its next instance type; None once it has waited too long."""
     training = run.definition.training
     since = run.short_since or now
@@ -16,8 +17,8 @@ def waits_for_capacity(run: RunRecord, why: str, now: datetime) -> RunRecord | N
         return None
     times, types = run.short_times + 1, len(training.instances)
     rounds = min(times // types, 10)
-    return run.changed(
-        state=RunState.PARKED,
+    return run.heard(
+        news,
         reason=Reason.NO_CAPACITY,
         message=why,
         instance=(run.instance + 1) % types,

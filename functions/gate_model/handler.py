@@ -45,8 +45,8 @@ from functions.ledger import (
     EndpointRecord,
     Record,
     RunRecord,
-    RunState,
 )
+from functions.machines import RunNews
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval, Candidate
@@ -119,8 +119,8 @@ class GateModel:
         self, record: RunRecord, report: Report, verdict: Verdict, version: int, now: datetime
     ) -> RunRecord:
         numbers = _numbers(report)
-        judged = record.changed(
-            state=_state(verdict),
+        judged = record.heard(
+            _news(verdict),
             version=version,
             numbers=numbers,
             message=verdict.message,
@@ -151,7 +151,7 @@ class GateModel:
         return () if after == before else (after,)
 
     def _again(self, record: RunRecord, now: datetime) -> RunRecord:
-        back = record.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
+        back = record.heard(RunNews.OUTDATED, due_at=now + RETRY_AFTER)
         outdated = EvaluationOutdated(run=record.run, job=record.training_job or "")
         return self.book.commit(back.saying(outdated))[0]
 
@@ -163,8 +163,8 @@ class GateModel:
                 approval=Approval.REJECTED,
                 reason=f"{reason}: {message}",
             )
-        failed = record.changed(
-            state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
+        failed = record.heard(
+            RunNews.UNJUDGED, reason=reason, message=message, ended_at=now, due_at=None
         )
         said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
         return self.book.commit(failed.saying(said))[0]
@@ -198,14 +198,14 @@ def _approval(verdict: Verdict) -> Approval:
             return Approval.REJECTED
 
 
-def _state(verdict: Verdict) -> RunState:
+def _news(verdict: Verdict) -> RunNews:
     match verdict:
         case Approve():
-            return RunState.APPROVED
+            return RunNews.PASSED
         case AskHuman():
-            return RunState.HELD
+            return RunNews.ASKED
         case Reject():
-            return RunState.REJECTED
+            return RunNews.FELL_SHORT
 
 
 def _due(verdict: Verdict, now: datetime) -> datetime | None:

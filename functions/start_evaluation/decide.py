@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from events.words import Reason
 from functions.jobs import JobStatus, JobView
 from functions.ledger import RunRecord, RunState
-
-_TRAINING = frozenset({RunState.STARTING, RunState.PARKED, RunState.TRAINING})
+from functions.machines import RunNews
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ def decide(record: RunRecord | None, job: JobView | None, *, seen: str) -> Outco
     """What follows from the training job `seen` as it is now (None: deleted)."""
     if record is None:
         return Ignore("no run of ours trained in this job")
-    if record.state not in _TRAINING:
-        return Ignore(f"run {record.run} is {record.state} already")
+    if (why := record.ignores(RunNews.TRAINED)) is not None:
+        return Ignore(why)
     if seen != record.training_job:
         return Ignore(f"run {record.run} trains in {record.training_job or 'no job'} now")
     return _gone(record) if job is None else _ended(job)

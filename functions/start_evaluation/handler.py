@@ -27,8 +27,8 @@ from functions.ledger import (
     EndpointRecord,
     Record,
     RunRecord,
-    RunState,
 )
+from functions.machines import RunNews, parked_anew
 from functions.names import Names
 from functions.places import Places, holdout
 from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Short, Wait, decide
@@ -87,8 +87,8 @@ class StartEvaluation:
         except RefusedError as error:
             refused = failed(record, Reason.JOB_REFUSED, str(error), now)
             return self._ended(refused, record, trained, now)
-        evaluating = record.changed(
-            state=RunState.EVALUATING,
+        evaluating = record.heard(
+            RunNews.TRAINED,
             artifact=artifact,
             evaluation_job=job,
             evaluations=attempt,
@@ -106,7 +106,7 @@ class StartEvaluation:
         waits = record.changed(due_at=now + RETRY_AFTER, message=why)
         text = f"its evaluation waits: {why}"
         note = Evidence(kind=record.kind, key=record.run, at=now, by="start_evaluation", text=text)
-        told = () if why == record.message else (note,)
+        told = (note,) if parked_anew(record.message, why) else ()
         return self._ended(waits, record, trained, now, notes=told)
 
     def _ended(
@@ -154,20 +154,20 @@ class StartEvaluation:
 
 def _trained(record: RunRecord) -> RunRecord:
     """A run whose job was seen to end before it was written down that it had begun."""
-    return record if record.state is RunState.TRAINING else record.changed(state=RunState.TRAINING)
+    return record if record.ignores(RunNews.STARTED) else record.heard(RunNews.STARTED)
 
 
 def failed(record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
     """The run at its end, without a candidate."""
     said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
-    return record.changed(
-        state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
+    return record.heard(
+        RunNews.UNTRAINED, reason=reason, message=message, ended_at=now, due_at=None
     ).saying(said)
 
 
 def short(record: RunRecord, message: str, now: datetime) -> RunRecord:
     """The run as it asks for other machines, as another attempt; or at its end, after too long."""
-    after = waits_for_capacity(_trained(record), message, now)
+    after = waits_for_capacity(_trained(record), RunNews.SHORT, message, now)
     if after is None:
         return failed(record, Reason.NO_CAPACITY, exhausted(record, message), now)
     parked = TrainingParked(

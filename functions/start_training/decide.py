@@ -5,11 +5,10 @@ from datetime import datetime
 
 from events.words import Reason
 from functions.definition import Deployed
-from functions.ledger import RETRY_AFTER, Record, RunRecord, RunState
+from functions.ledger import RETRY_AFTER, Record, RunRecord
+from functions.machines import RunNews
 from functions.names import run_id
 from functions.start_training.guards import End, Go, Verdict, Wait, superseded_by
-
-_RESUMABLE = frozenset({RunState.STARTING, RunState.PARKED})
 
 
 @dataclass(frozen=True)
@@ -94,13 +93,14 @@ def resume(
     """Whether a run that is known still has to be begun, or (one that failed) once more."""
     if record is None:
         return Ignore("no such run")
-    if record.state in _RESUMABLE:
-        return Start(record.changed(asked=record.asked or person))
-    if record.state is RunState.FAILED and attempt == record.attempt + 1:
+    again = record.ignores(RunNews.AGAIN) is None
+    if again and attempt == record.attempt + 1:
         return Start(_once_more(record, attempt))
-    again = f"; `sluice train {record.model} --dataset {record.dataset[:12]}` begins it once more"
-    advice = again if record.state is RunState.FAILED else ""
-    return Ignore(f"run {record.run} is {record.state} already{advice}", record)
+    why = record.ignores(RunNews.STARTED)
+    if why is None:
+        return Start(record.changed(asked=record.asked or person))
+    advice = f"; `sluice train {record.model} --dataset {record.dataset[:12]}` begins it once more"
+    return Ignore(why + advice if again else why, record)
 
 
 def judgeable(start: Start, *, holdout: bool, now: datetime) -> Start | Park:
@@ -138,28 +138,23 @@ def superseded(older: RunRecord, newer: RunRecord) -> Fail:
 
 def _renewed(record: RunRecord, wish: Wish) -> RunRecord:
     """A run that never began is as new as the last drop of its data, also one that gave way."""
-    gave_way = record.state is RunState.FAILED and record.reason is Reason.SUPERSEDED
+    gave_way = record.reason is Reason.SUPERSEDED and record.ignores(RunNews.AGAIN) is None
     newer = wish.dropped_at is not None and (
         record.dropped_at is None or wish.dropped_at > record.dropped_at
     )
-    if not newer or record.training_job is not None or not (gave_way or _waits(record)):
+    waits = record.ignores(RunNews.STARTED) is None
+    if not newer or record.training_job is not None or not (gave_way or waits):
         return record
     asked_by = {"drop": wish.drop, "dropped_at": wish.dropped_at}
     if not gave_way:
         return record.changed(**asked_by)
-    return record.changed(
-        state=RunState.STARTING, reason=None, message="", ended_at=None, **asked_by
-    )
-
-
-def _waits(record: RunRecord) -> bool:
-    return record.state in _RESUMABLE
+    return record.heard(RunNews.AGAIN, reason=None, message="", ended_at=None, **asked_by)
 
 
 def _once_more(record: RunRecord, attempt: int) -> RunRecord:
     """Nothing of the earlier attempt counts: not its job, its version, nor an evaluation's name."""
-    return record.changed(
-        state=RunState.STARTING,
+    return record.heard(
+        RunNews.AGAIN,
         attempt=attempt,
         asked=True,
         instance=0,

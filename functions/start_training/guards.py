@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from events.words import Reason
 from functions.allowance import GROWN, AllowanceRecord, Reservation, next_day, what_of
 from functions.definition import Training
-from functions.ledger import RETRY_AFTER, RunRecord, RunState
+from functions.ledger import RETRY_AFTER, RunRecord
+from functions.machines import RunState
 
 
 @dataclass(frozen=True)

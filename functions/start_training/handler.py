@@ -22,14 +22,8 @@ from functions.aws.world import World
 from functions.capacity import exhausted, waits_for_capacity
 from functions.definition import DefinitionError, Deployed
 from functions.jobs import TrainingSpec
-from functions.ledger import (
-    RETRY_AFTER,
-    DropRecord,
-    EndpointRecord,
-    Record,
-    RunRecord,
-    RunState,
-)
+from functions.ledger import RETRY_AFTER, DropRecord, EndpointRecord, Record, RunRecord
+from functions.machines import RunNews
 from functions.names import Names
 from functions.places import Places, holdout
 from functions.start_training.decide import (
@@ -167,12 +161,12 @@ class StartTraining:
         except RefusedError as error:
             return self._fail(Fail(record, Reason.JOB_REFUSED, str(error)), now)
         started = TrainingStarted(run=record.run, model=record.model, job=job)
-        after = record.changed(state=RunState.TRAINING, reason=None, message="", due_at=due)
+        after = record.heard(RunNews.STARTED, reason=None, message="", due_at=due)
         return self._written(after.saying(started))
 
     def _short(self, record: RunRecord, why: str, now: datetime) -> RunRecord:
         """It keeps its place while it asks for other machines: that they were asked for is open."""
-        after = waits_for_capacity(record, why, now)
+        after = waits_for_capacity(record, RunNews.PARKED, why, now)
         if after is None:
             return self._fail(Fail(record, Reason.NO_CAPACITY, exhausted(record, why)), now)
         return self._written(_told(record, after))
@@ -186,8 +180,8 @@ class StartTraining:
 
     def _park(self, park: Park, beside: tuple[Record, ...]) -> RunRecord:
         """Each new reason is said once; asking again changes nothing but the time."""
-        after = park.record.changed(
-            state=RunState.PARKED, reason=park.reason, message=park.message, due_at=park.until
+        after = park.record.heard(
+            RunNews.PARKED, reason=park.reason, message=park.message, due_at=park.until
         )
         return self._written(_told(park.record, after), *beside)
 
@@ -249,8 +243,8 @@ def failed(fail: Fail, now: datetime) -> RunRecord:
     """The run at its end."""
     record, reason, message = fail.record, fail.reason, fail.message
     said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
-    return record.changed(
-        state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
+    return record.heard(
+        RunNews.UNTRAINED, reason=reason, message=message, ended_at=now, due_at=None
     ).saying(said)
 
 

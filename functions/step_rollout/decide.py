@@ -7,6 +7,7 @@ from events.catalog import RolloutStepDue
 from events.words import Reason
 from functions.endpoint import NO_TRAFFIC, EndpointView, Probe, Traffic
 from functions.ledger import RolloutRecord, RolloutState
+from functions.machines import RolloutNews
 from functions.step_rollout.judge import Fail, NoData, Pass, TooLittle, judge
 
 
@@ -80,8 +81,6 @@ class Ignore:
     why: str
 
 
-_ACTIVE = frozenset({RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING})
-
 Step = Hold | Shift | Promote | RollBack | Close | Wait | Ignore
 
 
@@ -110,9 +109,10 @@ def _over(case: Case) -> RollBack | Ignore | None:
     rollout = case.rollout
     if rollout.reason is not None and case.overdue:
         return RollBack(rollout.reason, rollout.message)
-    if rollout.reason is not None and rollout.state in _ACTIVE:
-        return Ignore(f"the traffic is wanted back: {rollout.reason}")
-    return None if rollout.state in _ACTIVE else Ignore(f"{rollout.rollout} is {rollout.state}")
+    why = rollout.ignores(RolloutNews.WANTED_BACK)
+    if why is None and rollout.reason is not None:
+        why = f"the traffic is wanted back: {rollout.reason}"
+    return None if why is None else Ignore(why)
 
 
 def _unsettled(case: Case) -> Wait | None:
@@ -142,8 +142,8 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
     """SageMaker returns to the old configuration without a word: the read-back tells."""
     if view.in_service and view.config == rollout.config:
         return None
-    if rollout.state is RolloutState.WATCHING and rollout.champion is None:
-        return None  # nobody to give the traffic back to
+    if rollout.alone:
+        return None
     said = f": {view.failure}" if view.failure else ""
     return RollBack(
         Reason.NOT_DEPLOYED,
@@ -153,8 +153,7 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
 
 def _rejected(case: Case) -> RollBack | None:
     """The registry's event may be lost: before anything moves, its word is read."""
-    watches_alone = case.rollout.state is RolloutState.WATCHING and case.rollout.champion is None
-    if case.rejected is None or watches_alone:
+    if case.rejected is None or case.rollout.alone:
         return None
     return RollBack(Reason.ASKED_BY_PERSON, case.rejected)
 

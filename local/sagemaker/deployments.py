@@ -99,7 +99,7 @@ class Deployments:
 def _plan(endpoint: Endpoint) -> Plan | None:
     if endpoint.guardrails is None or endpoint.coming is None:
         return None
-    return planned(endpoint.guardrails, list(endpoint.coming.variants.values()))
+    return planned(endpoint.guardrails, endpoint.coming.production)
 
 
 def _moved(variant: Request, told: Request, share: float) -> Request:

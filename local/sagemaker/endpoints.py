@@ -9,9 +9,8 @@ from threading import Event, RLock
 from local.errors import AwsError
 from local.sagemaker.deployments import Deployments, RollbackError
 from local.sagemaker.endpoint import IN_PROGRESS, SERVING, Endpoint, pending
-from local.sagemaker.fleet import Fleet, FleetError
+from local.sagemaker.fleet import FEATURES, Entered, Fleet, FleetError
 from local.sagemaker.guardrails import checked
-from local.sagemaker.instance import Instance
 from local.sagemaker.listing import Listing
 from local.sagemaker.models import Models
 from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
@@ -89,26 +88,43 @@ class Endpoints:
         return endpoint
 
     @contextmanager
-    def entered(self, name: str, target: str | None) -> Iterator[tuple[Variant, Instance | None]]:
+    def entered(self, name: str, target: str | None) -> Iterator[Entered]:
         """A variant and who answers for it, who stays meanwhile; raises the runtime's errors."""
         with self._lock:
             endpoint = self._endpoints.get(name)
-        account = self._parts.account.id
-        unknown = AwsError("ValidationError", f"Endpoint {name} of account {account} not found.")
         if endpoint is None:
-            raise unknown
+            raise self._unknown(name)
         endpoint.revived.wait(_REVIVAL)
         with ExitStack() as stay:
             with endpoint.lock:
                 fleet = endpoint.answering()
                 if fleet is None or endpoint.status not in SERVING:
-                    raise unknown
+                    raise self._unknown(name)
                 variant = fleet.choose(target)
                 if variant is None:
                     message = f"Variant {target} not found for endpoint {name}."
                     raise AwsError("ValidationError", message)
                 instance = stay.enter_context(fleet.answering(variant))
-            yield variant, instance
+            yield Entered(fleet, variant, instance)
+
+    def answering(self, name: str) -> Fleet:
+        """The fleet whose turn it is; raises the runtime's error where none is in service."""
+        with self._lock:
+            endpoint = self._endpoints.get(name)
+        fleet = endpoint.answering() if endpoint and endpoint.status in SERVING else None
+        if fleet is None:
+            raise self._unknown(name)
+        return fleet
+
+    def asynchronous(self) -> list[str]:
+        """The endpoints that answer from a queue."""
+        with self._lock:
+            endpoints = list(self._endpoints.values())
+        return [each.name for each in endpoints if each.fleet and each.fleet.asynchronous]
+
+    def _unknown(self, name: str) -> AwsError:
+        account = self._parts.account.id
+        return AwsError("ValidationError", f"Endpoint {name} of account {account} not found.")
 
     def _arn(self, name: str) -> str:
         return self._parts.account.arn("sagemaker", f"endpoint/{name.lower()}")
@@ -169,7 +185,7 @@ class Endpoints:
         if kept is None:
             return None
         variants = [Variant.from_kept(each) for each in kept["variants"]]
-        return Fleet(self._parts, endpoint, kept["config"], variants)
+        return Fleet(self._parts, endpoint, kept["config"], variants, kept.get("features"))
 
     def _take_up(self, endpoint: Endpoint) -> None:
         """Go on with what the end of the server interrupted."""
@@ -309,6 +325,7 @@ class Endpoints:
             raise invalid(f'Cannot {verb} endpoint "{endpoint.told["EndpointArn"]}".')
 
     def _fleet(self, endpoint: str, config: str) -> Fleet:
+        told = self._models.config(config)
         variants = [
             Variant(
                 name=settings["VariantName"],
@@ -316,10 +333,13 @@ class Endpoints:
                 container=self._models.container(settings["ModelName"]),
                 weight=settings.get("InitialVariantWeight", 1.0),
                 count=settings.get("InitialInstanceCount", 1),
+                shadow=kind != "ProductionVariants",
             )
-            for settings in self._models.config(config)["ProductionVariants"]
+            for kind in ("ProductionVariants", "ShadowProductionVariants")
+            for settings in told.get(kind, ())
         ]
-        return Fleet(self._parts, endpoint, config, variants)
+        features = {name: told[name] for name in FEATURES if name in told}
+        return Fleet(self._parts, endpoint, config, variants, features)
 
     def _list(self, request: Request) -> Request:
         with self._lock:
@@ -348,8 +368,8 @@ def _deployment(
         return {}
     checked(
         config,
-        list(before.variants.values()) if before is not None else [],
-        list(after.variants.values()),
+        before.production if before is not None else (),
+        after.production,
     )
     return {"LastDeploymentConfig": config}
 

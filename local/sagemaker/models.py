@@ -4,17 +4,12 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
+from local.sagemaker.hosting_rules import checked
 from local.sagemaker.listing import Listing
-from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
+from local.sagemaker.parts import Operations, Parts, Request, invalid
 from local.sagemaker.registry import Registry
 from local.store import Kept
 
-_UNEMULATED = (
-    "DataCaptureConfig",
-    "ShadowProductionVariants",
-    "AsyncInferenceConfig",
-    "ExplainerConfig",
-)
 _MODELS = Listing("ModelName", ("ModelName", "ModelArn", "CreationTime"), newest_first=True)
 _CONFIGS = Listing(
     "EndpointConfigName",
@@ -108,15 +103,8 @@ class Models:
 
     def _create_config(self, request: Request) -> Request:
         name = request["EndpointConfigName"]
-        variants = request["ProductionVariants"]
-        refuse(request, *_UNEMULATED)
-        for variant in variants:
-            refuse(variant, "ServerlessConfig", "ManagedInstanceScaling")
+        for variant in checked(request):
             self._models.find(variant["ModelName"])
-        if len({v["VariantName"] for v in variants}) < len(variants):
-            raise invalid("Duplicate variant names in ProductionVariants.")
-        if not any(v.get("InitialVariantWeight", 1.0) for v in variants):
-            raise invalid("The sum of the initial variant weights must be greater than zero.")
         arn = self._parts.account.arn("sagemaker", f"endpoint-config/{name}")
         told = {k: v for k, v in request.items() if k != "Tags"}
         self._configs.add(told | {"EndpointConfigArn": arn, "CreationTime": self._parts.now()}, arn)

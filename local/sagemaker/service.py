@@ -86,8 +86,10 @@ class SageMaker:
         for jobs in self._jobs:
             jobs.start()
         self._endpoints.start()
+        self._runtime.start()
 
     def stop(self) -> None:
         for jobs in reversed(self._jobs):
             jobs.stop()
+        self._runtime.stop()
         self._endpoints.stop()

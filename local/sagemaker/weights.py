@@ -18,15 +18,15 @@ def desired(fleet: Fleet, asked: Mapping[str, Request]) -> dict[str, tuple[float
         )
         for name, variant in fleet.variants.items()
     }
-    if not any(weight for weight, _ in wanted.values()):
+    if not any(wanted[variant.name][0] for variant in fleet.production):
         raise invalid("The sum of the variant weights must be greater than zero.")
-    if not all(count for _, count in wanted.values()):
+    if fleet.asynchronous is None and not all(count for _, count in wanted.values()):
         raise invalid("DesiredInstanceCount must be at least 1.")
     return wanted
 
 
 def retain(before: Fleet, after: Fleet, request: Request) -> None:
-    """Weights and counts stay, but for those that are asked not to."""
+    """Weights, counts and what is captured stay, but for what is asked not to."""
     excluded = {
         each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", ())
     }
@@ -36,3 +36,5 @@ def retain(before: Fleet, after: Fleet, request: Request) -> None:
             variant.weight = was.weight
         if "DesiredInstanceCount" not in excluded:
             variant.count = was.count
+    if "DataCaptureConfig" not in excluded:
+        after.capture_as(before)

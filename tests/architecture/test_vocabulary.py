@@ -104,6 +104,7 @@ OWN: dict[type[Settings], list[str]] = {
 REASONS = [
     "ALARM",
     "ASKED_BY_PERSON",
+    "BAD_EVENT",
     "BAD_PATH",
     "BELOW_MINIMUM",
     "COOLDOWN",

@@ -254,7 +254,7 @@ class Invariants:
 
     def _drops_ended(self, runs: tuple[RunRecord, ...]) -> None:
         for drop in self._ledger.all(DropRecord):
-            hold(drop.settled, "L1", f"drop {drop.key} is {drop.state}")
+            hold(drop.ended, "L1", f"drop {drop.key} is {drop.state}")
             made = drop.dataset is None or any(run.dataset == drop.dataset for run in runs)
             hold(made, "L1", f"drop {drop.key} was accepted, and nothing came of it")
         for run in runs:

@@ -120,9 +120,9 @@ MUTANTS = (
     ),
     Mutant(
         "a run that goes on may be begun once more",
-        "start_training/decide.py",
-        "if record.state is RunState.FAILED and attempt == record.attempt + 1:",
-        "if attempt == record.attempt + 1:",
+        "machines.py",
+        '_stays("it has not failed", *_UNJUDGED, _EVALUATING)',
+        "_to(RunState.STARTING, *_UNJUDGED, _EVALUATING)",
     ),
     Mutant(
         "a candidate that is worse is let through",
@@ -145,7 +145,7 @@ MUTANTS = (
     Mutant(
         "a rollout begins while another goes on",
         "start_rollout/decide.py",
-        "if holder is not None and not _makes_way(holder):",
+        "if holder is not None and not holder.alone:",
         "if holder is not None and False:",
     ),
     Mutant(
@@ -205,8 +205,8 @@ MUTANTS = (
     Mutant(
         "the registry's word is not read",
         "step_rollout/decide.py",
-        "    if case.rejected is None or watches_alone:",
-        "    if True or watches_alone:",
+        "    if case.rejected is None or case.rollout.alone:",
+        "    if True or case.rollout.alone:",
     ),
     Mutant(
         "the champion keeps its traffic beside the challenger's",

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from events.words import Reason
 from functions.capacity import LONGEST_PAUSE, exhausted, waits_for_capacity
-from functions.ledger import RETRY_AFTER, RunRecord, RunState
+from functions.ledger import RETRY_AFTER, RunRecord
+from functions.machines import RunNews, RunState
 from tests.builders import NOON, a_definition, a_run
 
 TYPES = ["ml.g5.xlarge", "ml.g4dn.xlarge", "ml.g6.2xlarge"]
@@ -21,7 +22,7 @@ def asked(run: RunRecord) -> list[tuple[datetime, str]]:
     waits: RunRecord | None = run
     while waits is not None:
         found.append((now, run.definition.training.instances[waits.instance]))
-        waits = waits_for_capacity(waits, "full", now)
+        waits = waits_for_capacity(waits, RunNews.PARKED, "full", now)
         now = waits.due_at or now if waits else now
     return found
 
@@ -29,7 +30,7 @@ def asked(run: RunRecord) -> list[tuple[datetime, str]]:
 def test_a_run_without_machines_waits_for_its_next_type() -> None:
     run = a_short_run()
 
-    assert waits_for_capacity(run, "full", NOON) == run.changed(
+    assert waits_for_capacity(run, RunNews.PARKED, "full", NOON) == run.changed(
         state=RunState.PARKED,
         reason=Reason.NO_CAPACITY,
         message="full",

@@ -7,6 +7,7 @@ import pytest
 from events.words import Reason
 from functions.jobs import JobStatus, JobView
 from functions.ledger import RunState
+from functions.machines import RunNews
 from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Short, Wait, decide
 from tests.builders import RUN, a_job, a_run
 
@@ -63,7 +64,9 @@ def test_a_job_without_machines_is_to_be_asked_for_again(
 
 @pytest.mark.parametrize("state", AFTER)
 def test_a_run_that_is_further_is_left_alone(state: RunState) -> None:
-    assert decide(a_run(state=state), a_job(), seen=JOB) == Ignore(f"run {RUN} is {state} already")
+    record = a_run(state=state)
+
+    assert decide(record, a_job(), seen=JOB) == Ignore(str(record.ignores(RunNews.TRAINED)))
 
 
 def test_a_job_of_nobody_is_left_alone() -> None:

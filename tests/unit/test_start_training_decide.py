@@ -6,6 +6,7 @@ import pytest
 
 from events.words import Reason
 from functions.ledger import RETRY_AFTER, RunRecord, RunState
+from functions.machines import RunNews
 from functions.start_training.decide import (
     Ignore,
     Park,
@@ -63,14 +64,14 @@ def test_a_run_that_was_not_begun_is_begun(state: RunState) -> None:
 def test_a_run_that_was_begun_is_not_begun_again(state: RunState) -> None:
     record = a_run(state=state)
 
-    assert resume(record) == Ignore(f"run {record.run} is {state} already", record)
+    assert resume(record) == Ignore(str(record.ignores(RunNews.STARTED)), record)
 
 
 def test_whoever_asks_for_a_run_that_failed_is_told_what_helps() -> None:
     record = a_run(state=RunState.FAILED)
 
     assert resume(record) == Ignore(
-        f"run {record.run} is failed already; `sluice train digits --dataset"
+        f"run {record.run} is failed: only its next attempt counts; `sluice train digits --dataset"
         f" {record.dataset[:12]}` begins it once more",
         record,
     )
