@@ -23,7 +23,7 @@ from functions.capacity import exhausted, waits_for_capacity
 from functions.definition import DefinitionError, Deployed
 from functions.jobs import TrainingSpec
 from functions.ledger import RETRY_AFTER, DropRecord, EndpointRecord, Record, RunRecord
-from functions.machines import RunNews
+from functions.machines import RunNews, RunState
 from functions.names import Names
 from functions.places import Places, holdout
 from functions.start_training.decide import (
@@ -143,7 +143,7 @@ class StartTraining:
             case Start(record=record, beside=beside, supersedes=older):
                 return self._start(record, (*beside, *_given_way(older, record, now)), now)
             case Park(record=record, beside=beside, supersedes=older) as park:
-                return self._park(park, (*beside, *_given_way(older, record, now)))
+                return self._park(park, (*beside, *_given_way(older, record, now)), now)
             case Fail() as fail:
                 return self._written(failed(fail, now))
             case Ignore(record=known):
@@ -178,12 +178,19 @@ class StartTraining:
         freed = (each.settled(job, cost=0.0, now=now) for each in scopes if job in each.reserved)
         return self._written(failed(fail, now), *freed)
 
-    def _park(self, park: Park, beside: tuple[Record, ...]) -> RunRecord:
+    def _park(self, park: Park, beside: tuple[Record, ...], now: datetime) -> RunRecord:
         """Each new reason is said once; asking again changes nothing but the time."""
-        after = park.record.heard(
+        record = self._begun_anew(park.record, now)
+        after = record.heard(
             RunNews.PARKED, reason=park.reason, message=park.message, due_at=park.until
         )
-        return self._written(_told(park.record, after), *beside)
+        return self._written(_told(record, after), *beside)
+
+    def _begun_anew(self, record: RunRecord, now: datetime) -> RunRecord:
+        """A run that had ended is written as begun once more before it is parked."""
+        if record.revision == 0 or record.state is not RunState.STARTING:
+            return record
+        return self._written(record.changed(due_at=now))
 
     def _take_over(self, seen: DatasetReady | TrainingRequested) -> None:
         """The drop is in the run's hands now: the sweep need not look at it again."""
