@@ -183,7 +183,7 @@ class RolloutStarted(Event):
 
 
 class RolloutStepDue(Event):
-    """A step's bake is over: look at the evidence and decide. Also said by the sweep."""
+    """A step's bake is over, or a look within it is due. Also said by the sweep."""
 
     publisher: ClassVar[str] = "step_rollout"
     rollout: str
@@ -191,6 +191,8 @@ class RolloutStepDue(Event):
     step: int
     hold: int = 0
     """Which bake of the step is over: another one's end moves nothing."""
+    look: int = 0
+    """Within the bake the how-manyth look for bad news; 0 says that the bake is over."""
 
 
 class RolloutAdvanced(Event):

@@ -240,6 +240,10 @@ class Serving(Section):
     """The slowest acceptable p99 of the model's answer."""
 
 
+Rule = Literal["errors", "refused", "slower"]
+"""What a challenger is compared with the champion by."""
+
+
 class Rollout(Section):
     """`[rollout]`: how traffic moves and what it takes."""
 
@@ -253,8 +257,16 @@ class Rollout(Section):
     """Requests the challenger must have answered within a step before it moves on."""
     promote_requests: int = Field(default=100, ge=1)
     """Requests over the whole rollout before promotion."""
-    max_errors: Share = 0.01
-    """Error share a challenger may have beyond the champion's."""
+    max_errors: Share = 0.005
+    """Share of its requests that a challenger may fail or refuse beyond the champion's."""
+    max_slower: Share = 0.005
+    """Share of its answers beyond the champion's that may be slower than the champion's p99."""
+    false_alarm: Share = 0.01
+    """Chance that a rollout of an equally good challenger is taken back by the comparison."""
+    look: Seconds = 60
+    """How often the arms are compared within a bake; bad news does not wait for its end."""
+    dry_run: tuple[Rule, ...] = ()
+    """Comparisons that only tell what they would have done: `errors`, `refused`, `slower`."""
 
     @model_validator(mode="after")
     def _rise_to_all(self) -> "Rollout":

@@ -141,6 +141,11 @@ def bake_over(rollout: RolloutRecord) -> RolloutStepDue:
     )
 
 
+def look_due(rollout: RolloutRecord, number: int) -> RolloutStepDue:
+    """What is said when the evidence is to be looked at within the present bake."""
+    return bake_over(rollout).model_copy(update={"look": number})
+
+
 def _next_in_line(endpoint: EndpointRecord, now: datetime) -> EndpointRecord:
     if endpoint.waiting is None:
         return endpoint

@@ -10,7 +10,7 @@ _MATH = (
     " ANOMALY_DETECTION_BAND (mean and standard deviations of the last 500 periods, no seasons);"
     " all of an expression has the longest of its periods"
 )
-_STATISTICS = "statistics are the five simple ones and percentiles"
+_STATISTICS = "percents of trimmed statistics cut whole ranks, and percentiles take one"
 
 OPERATIONS: Mapping[str, Fidelity] = {
     "DeleteAlarms": partial("names that are not there are passed over; the text is our own"),

@@ -46,7 +46,13 @@ _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
 _AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError)
-_QUICK = {"steps": [50, 100], "bake": "5m", "min_requests": 20, "promote_requests": 100}
+_QUICK = {
+    "steps": [50, 100],
+    "bake": "5m",
+    "look": "3m",
+    "min_requests": 20,
+    "promote_requests": 100,
+}
 Action = Callable[[], None]
 
 
