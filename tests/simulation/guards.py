@@ -19,13 +19,13 @@ TYPES = ["ml.g5.xlarge", "ml.g4dn.xlarge"]
 GUARDS: Mapping[str, dict[str, Any]] = {
     "none": {},
     "cooldown": {"cooldown": "1h", "instances": TYPES},
-    "cap": {"max_running": 1, "instances": TYPES, "max_wait": "3h"},
-    "budget": {"budget": {"per_run": 3.0, "per_day": 4.5}, "stop_after": 0},
+    "cap": {"max_running": 1, "instances": TYPES, "max_wait": "1h"},
+    "budget": {"budget": {"per_run": 1.5, "per_day": 2.0}, "stop_after": 0},
     "all": {
         "instances": TYPES,
         "cooldown": "30m",
         "max_running": 2,
-        "max_wait": "6h",
+        "max_wait": "2h",
         "budget": {"per_run": 3.0, "per_day": 3.0},
     },
 }

@@ -98,6 +98,8 @@ class World(Stage):
         self.quiet_until = NOON
         self.whole: dict[str, int] = {}
         self.touched: set[int] = set()
+        self.short: set[int] = set()
+        """Training jobs that get no machines, by how many there were by then."""
         super().__init__()
 
     def _cast(self, _: Deployed) -> None:
@@ -289,9 +291,12 @@ class World(Stage):
             return
         state = "training" if name in self.jobs.trainings else "evaluation"
         self.jobs.billable = round(after.total_seconds())
-        if state == "training" and self.chaos.happens(Fault.JOB_SHORT, state=self.phase()):
+        number = len(self.jobs.trainings) if state == "training" else 0
+        if number in self.short or (
+            number and self.chaos.happens(Fault.JOB_SHORT, state=self.phase())
+        ):
             self.jobs.end(name, JobStatus.FAILED, "CapacityError: none", short=True)
-        elif state == "training" and self.chaos.happens(Fault.SPOT_WAITED, state=self.phase()):
+        elif number and self.chaos.happens(Fault.SPOT_WAITED, state=self.phase()):
             self.jobs.end(name, JobStatus.STOPPED, short=True)
         elif self.chaos.happens(Fault.JOB_FAILED, state=state):
             self.jobs.end(name, JobStatus.FAILED, "no disk")
