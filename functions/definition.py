@@ -233,7 +233,8 @@ class Serving(Section):
     hardware: Literal["gpu", "cpu"] = "gpu"
     """With `gpu` the endpoint gets the machine image whose driver the serving image needs."""
     instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
-    """In the order of preference; for now the first is used."""
+    """In the order of preference: where the quota of one is used up, the next one is asked for, for
+    champion and challenger alike."""
     max_batch: int = Field(default=32, ge=1, le=1024)
     """Rows that are computed together at most."""
     latency: Seconds = 0.25

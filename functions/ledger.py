@@ -276,6 +276,8 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     champion: Champion | None
     config: str
     """The endpoint configuration that holds both."""
+    instance: int = 0
+    """Which of `[serving] instances` is asked for."""
     placed: bool = False
     """Whether SageMaker took the update to that configuration."""
     state: RolloutState = RolloutState.PROVISIONING

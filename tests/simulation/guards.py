@@ -77,6 +77,9 @@ class Spending:
     def _run_written(self, before: RunRecord | None, after: RunRecord, now: datetime) -> None:
         if after.reason is not None and (before is None or before.reason is not after.reason):
             self.reached[f"{after.state} {after.reason}"] += 1
+        view = self.jobs.views.get(after.training_job or "")
+        broke = view is None or not view.short or after.reason is not Reason.JOB_FAILED
+        self.hold(broke, "L1", f"run {after.run} ended, and its job only got no machines")
         if after.state is RunState.FAILED and after.reason is Reason.NO_CAPACITY:
             waited = after.short_since is not None and now - after.short_since >= timedelta(
                 seconds=after.definition.training.max_wait

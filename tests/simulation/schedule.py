@@ -125,7 +125,7 @@ def _no_capacity(world: World, after: timedelta) -> None:
 
 def _type_missing(world: World, after: timedelta) -> None:
     def missing(*types: str) -> None:
-        world.jobs.missing = frozenset(types)
+        world.jobs.missing = world.endpoints.missing = frozenset(types)
 
     gone = world.random.choice(TYPES)
     world.at(after, f"no {gone}", lambda: missing(gone))

@@ -33,7 +33,7 @@ from tests.simulation.fakes import (
     WatchedLedger,
     WatchedRegistry,
 )
-from tests.simulation.guards import GUARDS, RAISED, Spending
+from tests.simulation.guards import GUARDS, RAISED, TYPES, Spending
 from tests.simulation.invariants import Invariants, Sights, ViolationError, hold
 
 DURABLE = (ObjectCreated, AlarmChanged)
@@ -67,6 +67,7 @@ def deployed(approval: str, thrift: str, *, raised: bool = False) -> Deployed:
         watch={"keep_warm": "10m"},
         gates={"approval": approval},
         training=training,
+        serving={"instances": TYPES},
     )
 
 
