@@ -101,7 +101,10 @@ class Server:
         }
         services = {name: owner.handle for name, owner in self._owners.items()}
         formation = self._owners["cloudformation"] = CloudFormation(account, clock, services)
-        services["cloudformation"] = formation.handle
+        services |= {
+            "cloudformation": formation.handle,
+            "sagemaker-runtime": self._sagemaker.asynchronous.handle,
+        }
         moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
             metrics,
@@ -131,8 +134,9 @@ class Server:
     @property
     def operations(self) -> dict[str, Set[str]]:
         """What each service of ours answers."""
+        later = self._sagemaker.asynchronous.operations
         owned = {name: owner.operations.keys() for name, owner in self._owners.items()}
-        return owned | {"sagemaker-runtime": {"InvokeEndpoint"}}
+        return owned | {"sagemaker-runtime": {"InvokeEndpoint", *later}}
 
     @property
     def warning(self) -> str:

@@ -48,6 +48,8 @@ class Endpoints:
         }
         self._fleets: set[Fleet] = set()
         self._timers = Timers("endpoints")
+        self.when_gone: list[Callable[[str], None]] = []
+        """Who is told the name of an endpoint that is no more."""
         self.operations: Operations = {
             "CreateEndpoint": self._create,
             "DescribeEndpoint": lambda r: self.find(r["EndpointName"]).described(),
@@ -116,11 +118,12 @@ class Endpoints:
             raise self._unknown(name)
         return fleet
 
-    def asynchronous(self) -> list[str]:
-        """The endpoints that answer from a queue."""
+    def asynchronous(self) -> dict[str, Fleet]:
+        """The fleets that answer from a queue, by endpoint."""
         with self._lock:
-            endpoints = list(self._endpoints.values())
-        return [each.name for each in endpoints if each.fleet and each.fleet.asynchronous]
+            serving = [each for each in self._endpoints.values() if each.status in SERVING]
+        fleets = {each.name: each.fleet for each in serving}
+        return {name: fleet for name, fleet in fleets.items() if fleet and fleet.asynchronous}
 
     def _unknown(self, name: str) -> AwsError:
         account = self._parts.account.id
@@ -309,6 +312,8 @@ class Endpoints:
             with self._lock:
                 self._endpoints.pop(endpoint.name, None)
                 self._shelf.drop(endpoint.name)
+            for tell in self.when_gone:
+                tell(endpoint.name)
 
     def _end(self, how: Callable[[], None], fleet: Fleet) -> None:
         how()

@@ -8,6 +8,7 @@ from local.cloud import Account
 from local.constraints import check
 from local.errors import not_there
 from local.images import Images
+from local.sagemaker.async_inference import AsyncInference
 from local.sagemaker.cards import ModelCards
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.lineage import Lineage
@@ -62,6 +63,8 @@ class SageMaker:
         self._transform = TransformJobs(parts, models)
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
+        self.asynchronous = AsyncInference(parts, self._endpoints)
+        """The part of the runtime that answers later."""
         tuning = TuningJobs(parts, self._training)
         self._jobs = (self._training, self._processing, self._transform, tuning)
         owners = (*self._jobs, registry, models, self._endpoints, parts.tags)
@@ -96,9 +99,11 @@ class SageMaker:
             jobs.start()
         self._endpoints.start()
         self._runtime.start()
+        self.asynchronous.start()
 
     def stop(self) -> None:
         for jobs in reversed(self._jobs):
             jobs.stop()
+        self.asynchronous.stop()
         self._runtime.stop()
         self._endpoints.stop()
