@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from tests.builders import NOON
+from tests.builders import MODEL, NOON, a_deployed
 from tests.simulation.chaos import Chaos, Fault
 from tests.simulation.world import World
 
@@ -47,7 +47,10 @@ class Counted(Chaos):
 
 
 class Month(World):
-    """A world that goes on for a month."""
+    """A world that goes on for a month.
+
+    No retraining is stopped: a run that waits for a person is asked about for as long as it waits.
+    """
 
     longest = timedelta(days=DAYS + 7)
     most_turns = 1_000_000
@@ -57,6 +60,11 @@ def month(seed: int) -> dict[int, Counter[str]]:
     """Calls of one model, by week and kind."""
     chaos = Counted(seed)
     chaos.world = world = Month(chaos)
+    world.definitions.deployed[MODEL] = a_deployed(
+        rollout={"steps": [50, 100], "bake": "5m", "min_requests": 20, "promote_requests": 100},
+        watch={"keep_warm": "10m"},
+        training={"stop_after": 0},
+    )
     drops = int(timedelta(days=DAYS) / EVERY)
     for number in range(drops):
         name = f"drop-{number}"

@@ -46,10 +46,10 @@ class CrowdedStage(Stage):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_of_fifty_approvals_at_once_the_newest_wins_in_two_rollouts_at_most(seed: int) -> None:
-    stage = CrowdedStage(seed=seed, gates={"approval": "human"})
+    stage = CrowdedStage(seed=seed, gates={"approval": "human"}, training={"max_running": CROWD})
     for number in range(CROWD):
         stage.drop(f"drop-{number}")
-    stage.settle()
+    stage.rest()
     held = [run.version for run in stage.ledger.all(RunRecord) if run.state is RunState.HELD]
     assert len(held) == CROWD
 
