@@ -30,8 +30,9 @@ $(NODE): package-lock.json $(READY)
 demo: setup  ## the whole story on the embedded AWS
 	$(BIN)/python -m demo
 
-test: setup  ## every test
-	$(BIN)/pytest -q
+WORKERS ?= 3
+test: setup  ## every test; most of them wait for processes, so more of them run than there are cores
+	$(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup format lint types arch test docs-fresh  ## what CI asks for
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
+from local.sagemaker.files import S3Files
 from local.sagemaker.hosting_rules import checked
 from local.sagemaker.listing import Listing
 from local.sagemaker.parts import Operations, Parts, Request, invalid
@@ -90,12 +91,21 @@ class Models:
             raise invalid("Either PrimaryContainer or Containers must be provided.")
         if len(request.get("Containers", [])) > 1:
             raise invalid("Models of several Containers: not emulated yet.")
+        self._check_data(request)
         arn = self._parts.account.arn("sagemaker", f"model/{name}")
         told = {k: v for k, v in request.items() if k != "Tags"}
         self._models.add(told | {"ModelArn": arn, "CreationTime": self._parts.now()}, arn)
         self._parts.tags.put(arn, request.get("Tags", []))
         self._parts.tell("SageMaker Model State Change", arn, {"ModelName": name, "ModelArn": arn})
         return {"ModelArn": arn}
+
+    def _check_data(self, request: Request) -> None:
+        """What a container is to load has to be there; AWS looks at once."""
+        files = S3Files(self._parts.account.client("s3"))
+        for container in (request.get("PrimaryContainer"), *request.get("Containers", [])):
+            data = (container or {}).get("ModelDataUrl")
+            if data and not files.exists(data):
+                raise invalid(f"Could not find model data at {data}.")
 
     def _list_models(self, request: Request) -> Request:
         found, token = _MODELS.page(request, self._models.all())

@@ -243,6 +243,14 @@ class Invariants:
         hold(isinstance(record, RunRecord), "S9", f"{name} trains for no run")
         self._sights.spending.job_started(name, self.now)
 
+    def meanwhile(self, *, serving: Mapping[int, int]) -> None:
+        """What holds at any moment, whoever is in the middle of what."""
+        hold(sum(serving.values()) in {0, 100}, "S5", f"weights {serving}")
+        never = serving.keys() - self.approved
+        hold(not never, "S3", f"versions {sorted(never)} serve and were never approved")
+        for endpoint in self._ledger.all(EndpointRecord):
+            self._one_rollout(endpoint)
+
     # at the end
 
     def at_rest(self, *, serving: Mapping[int, int], champion: int | None) -> None:

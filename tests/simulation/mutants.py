@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 _BESIDE = ("bundles", "cli", "events", "local", "tests")
 _SEEDS = 4000
 _WITHIN = 300.0
+_UNTOLD = "nothing_is_unsafe"
+"""What is looked at after every rule stands in a story as well."""
 
 
 @dataclass(frozen=True)
@@ -375,12 +377,25 @@ def applied(mutant: Mutant) -> Iterator[Path]:
 
 def hunted(mutant: Mutant) -> Found:
     """Play schedules on a mutant until one breaks."""
-    words = [sys.executable, "-m", "tests.simulation", "--seeds", str(_SEEDS), "--until-broken"]
     began = time.monotonic()
+    done = _ran(mutant, "tests.simulation", "--seeds", str(_SEEDS), "--until-broken")
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    said = lines[-1] if lines and done.returncode else ""
+    return Found(mutant, time.monotonic() - began, said)
+
+
+def shrunk(mutant: Mutant) -> list[str]:
+    """The shortest story that breaks a mutant, one rule a line; empty when it survived."""
+    done = _ran(mutant, "tests.simulation.rules", "--examples", str(_SEEDS), "--same")
+    told = [line for line in done.stderr.splitlines() if line.startswith("state.")]
+    return [line for line in told if _UNTOLD not in line] if done.returncode else []
+
+
+def _ran(mutant: Mutant, *words: str) -> subprocess.CompletedProcess[str]:
     with applied(mutant) as copy:
         environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            words,
+        return subprocess.run(
+            [sys.executable, "-m", *words],
             cwd=copy,
             env=environment,
             capture_output=True,
@@ -388,17 +403,25 @@ def hunted(mutant: Mutant) -> Found:
             timeout=_WITHIN,
             check=False,
         )
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    said = lines[-1] if lines and done.returncode else ""
-    return Found(mutant, time.monotonic() - began, said)
+
+
+def _stories(chosen: Sequence[Mutant]) -> int:
+    found = {mutant.name: shrunk(mutant) for mutant in chosen}
+    for name, story in found.items():
+        print(f"{name}: {f'{len(story)} rules' if story else 'SURVIVED'}")
+        print("".join(f"  {line}\n" for line in story), flush=True)
+    return 0 if all(found.values()) else 1
 
 
 def main() -> int:
     """Hunt them all; 1 when one survives."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
     parser.add_argument("--only", default="", help="those whose name has this in it")
+    parser.add_argument("--shrink", action="store_true", help="in the shortest stories there are")
     wish = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if wish.only in mutant.name]
+    if wish.shrink:
+        return _stories(chosen)
     found: list[Found] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for done in as_completed([pool.submit(hunted, mutant) for mutant in chosen]):

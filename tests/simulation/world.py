@@ -358,7 +358,7 @@ class World(Stage):
         if self.chaos.happens(Fault.PERSON_APPROVES):
             self._decides_later(version.version, Approval.APPROVED)
         if self.chaos.happens(Fault.PERSON_RETURNS):
-            self._later(lambda: self._asks_back(version.version))
+            self._later(lambda: self.asks_back(version.version))
 
     def _decides_later(self, version: int, word: Approval) -> None:
         self._later(lambda: self.decides(version, word))
@@ -370,7 +370,8 @@ class World(Stage):
         with self.by_hand():
             self.registry.decide(MODEL, version, approval=word, reason="a person says so")
 
-    def _asks_back(self, version: int) -> None:
+    def asks_back(self, version: int) -> None:
+        """A person wants the traffic back from a version, if it ever had any."""
         known = [r for r in self.ledger.all(RolloutRecord) if r.version == version]
         if known:
             self.note(f"a person wants v{version} back")
