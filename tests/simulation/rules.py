@@ -42,6 +42,9 @@ LUCK = (
     Fault.SCHEDULE_LOST,
     Fault.JOB_FAILED,
     Fault.JOB_STOPPED,
+    Fault.JOB_SHORT,
+    Fault.SPOT_WAITED,
+    Fault.JOB_DEAR,
     Fault.DEPLOY_SILENT,
     Fault.DEPLOY_FAILED,
     Fault.DEPLOY_SLOW,
@@ -169,6 +172,10 @@ class WorldRules(RuleBasedStateMachine):
     @rule(full=st.booleans())
     def capacity(self, *, full: bool) -> None:
         self.world.jobs.full = self.world.endpoints.full = full
+
+    @rule()
+    def prices_are_raised(self) -> None:
+        self.world.act(self.world.raise_prices)
 
     @rule(minutes=st.sampled_from(SOON))
     def silence(self, minutes: int) -> None:
