@@ -51,6 +51,8 @@ class TrainingRequested(Event):
     """A run that exists and was not started yet: begin it, whatever is deployed by now."""
     attempt: int | None = None
     """Of a run that failed: begin it once more, as this attempt. Said twice it is begun once."""
+    person: bool = False
+    """Whether a person asks: then neither a cooldown nor refused candidates hold it up."""
     cause: str
 
     @model_validator(mode="after")
@@ -70,7 +72,10 @@ class TrainingStarted(Event):
 
 
 class TrainingParked(Event):
-    """The run cannot begin yet (no room, nothing to judge it on); the sweep asks again."""
+    """The run cannot begin yet; its reason says what it waits for.
+
+    Said by start_training, and by start_evaluation for a job that found no capacity.
+    """
 
     publisher: ClassVar[str] = "start_training"
     run: RunId

@@ -44,6 +44,8 @@ class Hardware:
     role_arn: str
     instance: str
     max_batch: int
+    fallback: str = ""
+    """The instance type where it is not the first choice: then the configuration is another one."""
     machine_image: str | None = None
     """SageMaker's name of the machine image under the container; None leaves the choice to it."""
 

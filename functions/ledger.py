@@ -176,8 +176,22 @@ class RunRecord(Stateful[RunState, RunNews]):
     state: RunState = RunState.STARTING
     started_at: datetime
     ended_at: datetime | None = None
+    dropped_at: datetime | None = None
+    """When its drop began to arrive: of two that wait, the later one takes the other's place."""
+    rows: int | None = None
+    """Of its dataset, where that came with the drop."""
+    asked: bool = False
+    """Whether a person asked for it to begin."""
     attempt: int = 1
     """Which try at training this is; a failed run may be begun once more."""
+    instance: int = 0
+    """Which of `[training] instances` is asked for."""
+    short_since: datetime | None = None
+    """Since when there is no capacity for it."""
+    short_times: int = 0
+    """How often there was none."""
+    cost: float = 0.0
+    """USD that its training jobs have come to, as far as they have ended."""
     training_job: str | None = None
     evaluation_job: str | None = None
     evaluations: int = 0
@@ -262,6 +276,8 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     champion: Champion | None
     config: str
     """The endpoint configuration that holds both."""
+    instance: int = 0
+    """Which of `[serving] instances` is asked for."""
     placed: bool = False
     """Whether SageMaker took the update to that configuration."""
     state: RolloutState = RolloutState.PROVISIONING
@@ -291,7 +307,7 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
 
 
 RECORDS: tuple[type[Record], ...] = (DropRecord, RunRecord, EndpointRecord, RolloutRecord)
-"""Every kind of record."""
+"""Every kind of record that has a way to go; allowances (their own module) only count."""
 
 R = TypeVar("R", bound=Record)
 

@@ -151,6 +151,8 @@ class RunNews(StrEnum):
 
     PARKED = "parked"
     """It cannot begin yet."""
+    SHORT = "short"
+    """Its training job got no machines; it is to ask for others."""
     STARTED = "started"
     """SageMaker took its training job."""
     TRAINED = "trained"
@@ -172,7 +174,7 @@ class RunNews(StrEnum):
     PERSON_REJECTED = "a person rejected"
     """A person rejected its version."""
     AGAIN = "again"
-    """It is to be begun once more, as the attempt after its last."""
+    """It is to be begun once more: as the attempt after its last, or, if it gave way, as it was."""
 
 
 _UNSTARTED = (RunState.STARTING, RunState.PARKED)
@@ -197,6 +199,7 @@ RUN: Machine[RunState, RunNews] = Machine(
         RunNews.PARKED: _row(
             _to(RunState.PARKED, *_UNSTARTED), _TRAINS, _IS_JUDGED_NOW, _JUDGED, _HAS_FAILED
         ),
+        RunNews.SHORT: _row(_to(RunState.PARKED, *_UNJUDGED), _IS_JUDGED_NOW, _JUDGED, _HAS_FAILED),
         RunNews.STARTED: _row(
             _to(RunState.TRAINING, *_UNSTARTED), _TRAINS, _IS_JUDGED_NOW, _JUDGED, _HAS_FAILED
         ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from functions.allowance import AllowanceRecord
 from functions.evidence import Entry, Evidence
 from functions.ledger import RECORDS, Record, next_revisions
 from functions.witness import Witness, present
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     )
 
 R = TypeVar("R", bound=Record)
-_KINDS: MappingProxyType[str, type[Record]] = MappingProxyType({r.kind: r for r in RECORDS})
+_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord)
+_KINDS: MappingProxyType[str, type[Record]] = MappingProxyType({r.kind: r for r in _ALL})
 _OPEN = "open"
 _RECORD = "RECORD"
 _EVIDENCE = "EVIDENCE#"

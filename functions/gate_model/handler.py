@@ -15,6 +15,7 @@ from events.catalog import (
 )
 from events.foreign import ProcessingJobChanged
 from events.words import Reason
+from functions.allowance import AllowanceRecord
 from functions.aws.book import Book
 from functions.aws.jobs import Jobs
 from functions.aws.objects import Objects
@@ -42,6 +43,7 @@ from functions.ledger import (
     ASK_PERSON_AFTER,
     RETRY_AFTER,
     EndpointRecord,
+    Record,
     RunRecord,
 )
 from functions.machines import RunNews
@@ -134,8 +136,19 @@ class GateModel:
             text=f"{type(verdict).__name__}: {verdict.message}",
             numbers=numbers,
         )
-        said = _said(record, verdict, version)
-        return self.book.commit(judged.saying(said), notes=(note,))[0]
+        records: tuple[Record, ...] = (
+            judged.saying(_said(record, verdict, version)),
+            *self._counted(record, verdict),
+        )
+        after = self.book.commit(*records, notes=(note,))[0]
+        assert isinstance(after, RunRecord)
+        return after
+
+    def _counted(self, record: RunRecord, verdict: Verdict) -> tuple[AllowanceRecord, ...]:
+        """The model's allowance, in which candidates that were refused in a row are counted."""
+        before = self.book.get(AllowanceRecord, record.model) or AllowanceRecord(scope=record.model)
+        after = before.judged(record, refused=isinstance(verdict, Reject))
+        return () if after == before else (after,)
 
     def _again(self, record: RunRecord, now: datetime) -> RunRecord:
         back = record.heard(RunNews.OUTDATED, due_at=now + RETRY_AFTER)

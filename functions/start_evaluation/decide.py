@@ -25,6 +25,13 @@ class Fail:
 
 
 @dataclass(frozen=True)
+class Short:
+    """There were no machines for it: other ones are asked for, as another attempt."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """The job still runs."""
 
@@ -36,7 +43,7 @@ class Ignore:
     why: str
 
 
-Outcome = Evaluate | Fail | Wait | Ignore
+Outcome = Evaluate | Fail | Short | Wait | Ignore
 
 
 def decide(record: RunRecord | None, job: JobView | None, *, seen: str) -> Outcome:
@@ -52,6 +59,8 @@ def decide(record: RunRecord | None, job: JobView | None, *, seen: str) -> Outco
 
 def _ended(job: JobView) -> Outcome:
     match job.status:
+        case JobStatus.FAILED | JobStatus.STOPPED if job.short:
+            return Short(f"{job.name}: {job.failure or 'waited too long for spot capacity'}")
         case JobStatus.COMPLETED if job.artifact:
             return Evaluate(job.artifact)
         case JobStatus.COMPLETED:

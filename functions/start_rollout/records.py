@@ -112,6 +112,13 @@ def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
     return Written((waits,), told)
 
 
+def without_room(rollout: RolloutRecord, config: str, why: str, now: datetime) -> Written:
+    """It waits for the next instance type, whose configuration is another one."""
+    types = len(rollout.definition.serving.instances)
+    moved = rollout.changed(instance=(rollout.instance + 1) % types, config=config)
+    return parked(moved, why, now)
+
+
 def taken_back(rollout: RolloutRecord, reason: Reason, message: str, now: datetime) -> Written:
     """The traffic is wanted back, whatever is seen from now on."""
     asked = RollbackRequested(

@@ -1,13 +1,14 @@
 """The arms beside each other, minute by minute: what is sure, and with which risk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import log
 
 from events.words import Reason
 from functions.definition import Definition, Rule
 from functions.endpoint import Arms, Minute, Traffic
-from functions.step_rollout.sequential import Look, Share, evidence
+from functions.step_rollout.sequential import MOST, Look, Share, along
 
 _SLOWER = 1.1
 """Times the champion's p99 before the rollout: what counts as a slow answer of either arm."""
@@ -15,6 +16,8 @@ _USUALLY_SLOW = Share(2, 200)
 """What a champion is expected to have of answers slower than its own p99."""
 _ONE_MINUTE = 0.9
 """Of the whole decision, what one minute of latency may bring: slow answers come in bursts."""
+_ALONE = 0.3
+"""The same without a champion beside it, for errors: four bad minutes are needed."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Finding:
     rule: Rule
     reason: Reason
     message: str
+    at: datetime
+    """The first minute that left no doubt."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +55,30 @@ def findings(whole: Arms, before: Traffic, definition: Definition) -> Iterator[F
     enough = len(comparisons) / definition.rollout.false_alarm
     minutes = tuple(_side_by_side(whole))
     for each in comparisons:
-        if _against(each, minutes, enough) >= enough:
-            yield Finding(each.rule, each.reason, f"{each.said} {each.margin:.1%}, surely")
+        at = _sure_at(each, minutes, enough)
+        if at is not None:
+            message = f"{each.said} {each.margin:.1%}, surely"
+            yield Finding(each.rule, each.reason, message, at)
 
 
-def _against(
-    comparison: _Comparison, minutes: Iterable[tuple[Minute, Minute]], enough: float
-) -> float:
-    """The evidence; how slow the champion would be now, its past does not tell."""
-    looks = [_look(comparison.rule, *both) for both in minutes]
-    if comparison.rule != "slower":
-        return evidence(looks, margin=comparison.margin, before=comparison.before)
-    return evidence(
-        [look for look in looks if look.champion.all],
+def _sure_at(
+    comparison: _Comparison, minutes: Sequence[tuple[Minute, Minute]], enough: float
+) -> datetime | None:
+    """The first minute that leaves no doubt.
+
+    How slow the champion would be now, its past does not tell.
+    """
+    latency = comparison.rule == "slower"
+    if latency:
+        minutes = [both for both in minutes if both[1].requests]
+    said = along(
+        (_look(comparison.rule, *both) for both in minutes),
         margin=comparison.margin,
         before=comparison.before,
-        most=_ONE_MINUTE * log(enough),
+        most=_ONE_MINUTE * log(enough) if latency else MOST,
+        alone=_ALONE * log(enough),
     )
+    return next((new.at for (new, _), e in zip(minutes, said, strict=True) if e >= enough), None)
 
 
 def _comparisons(before: Traffic, definition: Definition) -> tuple[_Comparison, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from events.words import Reason
 from functions.definition import Definition
 from functions.endpoint import NO_TRAFFIC, Arms, Traffic
-from functions.step_rollout.comparison import Finding, findings
+from functions.step_rollout.comparison import findings
 
 _NEARLY = 1.5
 """A slow champion excuses a challenger up to this multiple of its own p99, and no further."""
@@ -85,8 +85,9 @@ def _unsure(seen: Seen, definition: Definition) -> Fail | Inconclusive | None:
     if _slow(challenger, objective):
         return _late(seen.step, objective)
     plan = definition.rollout
+    beside = champion if champion.requests else seen.whole.champion
     for rule, word in (("errors", "errors"), ("refused", "refusals")):
-        bar = plan.max_errors + _share(champion, rule)
+        bar = plan.max_errors + _share(beside, rule)
         if rule not in plan.dry_run and _share(challenger, rule) > bar:
             return Inconclusive(f"{said}; more {word} than the {bar:.1%} allowed, but not surely")
     return None
@@ -105,12 +106,9 @@ def _late(step: Arms, objective: float) -> Fail | Inconclusive:
 
 def _told(seen: Seen, definition: Definition) -> str:
     """What the comparisons in dry run would have said."""
-    dry: list[Finding] = [
-        each
-        for each in findings(seen.whole, seen.before, definition)
-        if each.rule in definition.rollout.dry_run
-    ]
-    return "".join(f"; dry run: {each.message}" for each in dry)
+    dry = definition.rollout.dry_run
+    found = findings(seen.whole, seen.before, definition) if dry else ()
+    return "".join(f"; dry run: {each.message}" for each in found if each.rule in dry)
 
 
 def _share(traffic: Traffic, rule: str) -> float:

@@ -16,8 +16,8 @@ _HIGHEST = 0.98
 _KNOWN = 200.0
 """Answers after which what was seen of the champion weighs as much as the guess before."""
 _GUESS = 0.005
-_TINY = 1e-9
-_MOST = 200.0
+_CLOSE, _TRIES = 1e-8, 30
+MOST = 200.0
 """Nats that one look can say."""
 _PLENTY = 1e100
 """The most that is ever said: beyond doubt, and within a float."""
@@ -45,21 +45,19 @@ class Look:
     champion: Share
 
 
-def evidence(
-    looks: Iterable[Look], *, margin: float, before: Share = NOTHING, most: float = _MOST
-) -> float:
-    """The most that the looks have ever said against `challenger ≤ champion + margin`.
+def along(
+    looks: Iterable[Look],
+    *,
+    margin: float,
+    before: Share = NOTHING,
+    most: float = MOST,
+    alone: float = MOST,
+) -> Iterator[float]:
+    """The evidence against `challenger ≤ champion + margin` after each look.
 
     `before` is what the champion did before the first look; `most` bounds what one look can say
-    (in nats), so that no single bad minute decides.
-    """
-    return max(along(looks, margin=margin, before=before, most=most), default=1.0)
-
-
-def along(
-    looks: Iterable[Look], *, margin: float, before: Share = NOTHING, most: float = _MOST
-) -> Iterator[float]:
-    """The evidence after each look.
+    (in nats), so that no single bad minute decides, and `alone` a look without a champion, where
+    nothing tells a bad version from bad weather.
 
     Each bet is a mixture over the look it begins with (look t with weight 1/(t (t+1))), so that
     a version which turns bad later is seen as well, and what was lost before is not held
@@ -70,10 +68,10 @@ def along(
     for number, look in enumerate(looks, start=1):
         born = 1.0 / (number * (number + 1))
         unborn -= born
-        champion = _expected(seen)
+        champion, bound = _expected(seen), most if look.champion.all else min(most, alone)
         for at, lift in enumerate(_LIFTS):
             factor = _said(look, champion, min(champion + margin + lift, _HIGHEST), margin)
-            grown = (running[at] + born) * exp(min(factor, most))
+            grown = (running[at] + born) * exp(min(factor, bound))
             running[at] = min(grown, _PLENTY)
         seen += look.champion
         yield sum(running) / len(running) + unborn
@@ -111,27 +109,18 @@ def _ratio(seen: Share, bet: float, permitted: float) -> float:
 def _nearest(weight: float, champion: float, challenger: float, margin: float) -> float:
     """The champion's share in the nearest permitted pair, where the challenger has `margin` more.
 
-    Zero of the divergence's derivative between `champion` and `challenger` - margin, by false
-    position with halving (the Illinois method).
+    The least divergence, by Newton's method: it is convex, and the weighted mean is close already.
     """
-    if margin == 0.0:
-        return weight * challenger + (1 - weight) * champion
-
-    def slope(share: float) -> float:
-        other = share + margin
-        return weight * (other - challenger) / (other * (1 - other)) + (1 - weight) * (
-            share - champion
-        ) / (share * (1 - share))
-
     low, high = champion, challenger - margin
-    at_low, at_high = slope(low), slope(high)
-    while high - low > _TINY:
-        middle = (low * at_high - high * at_low) / (at_high - at_low)
-        at = slope(middle)
-        if abs(at) < _TINY:
-            return middle
-        if at < 0:
-            low, at_low, at_high = middle, at, at_high / 2
-        else:
-            high, at_high, at_low = middle, at, at_low / 2
-    return (low + high) / 2
+    share = weight * high + (1 - weight) * low
+    for _ in range(_TRIES):
+        other = share + margin
+        mine, its = other * (1 - other), share * (1 - share)
+        slope, beside = (other - challenger) / mine, (share - champion) / its
+        curve = weight * (1 - slope * (1 - 2 * other)) / mine
+        curve += (1 - weight) * (1 - beside * (1 - 2 * share)) / its
+        step = (weight * slope + (1 - weight) * beside) / curve
+        share, before = min(max(share - step, low), high), share
+        if abs(share - before) < _CLOSE:
+            break
+    return share

@@ -34,8 +34,8 @@ OPERATIONS: Mapping[str, Fidelity] = {
     ),
     "PutDashboard": partial("a widget is not looked into beyond its type"),
     "PutMetricAlarm": partial(
-        "actions are SNS and Lambda (permissions are not asked for); windows end now and slide,"
-        f" and shrink with the time scale; {_MATH}"
+        "actions are SNS, Lambda and scaling policies (permissions are not asked for); windows end"
+        f" now and slide, and shrink with the time scale; {_MATH}"
     ),
     "PutMetricData": partial(
         "samples are kept one by one for 15 days, 100,000 of a series; a statistic set becomes"

@@ -83,7 +83,8 @@ class Copies:
                     return
                 answer = ask(instance, copied.exchange.body, copied.exchange.headers)
             whole = time.monotonic() - start
-            measure(self._parts, copied.endpoint, shadow.name, answer, whole)
+            count = shadow.count
+            measure(self._parts, copied.endpoint, shadow.name, answer, whole, instances=count)
             copied.answered(shadow, answer)
         except Exception:  # nobody waits for it
             log.exception("endpoint %s: its shadow", copied.endpoint)

@@ -11,8 +11,10 @@ from local.sagemaker.fleet import Fleet
 from local.sagemaker.parts import Request, milliseconds, with_times
 from local.sagemaker.variant import Variant
 
-IN_PROGRESS = frozenset({"Creating", "Updating", "Deleting"})
-SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+IN_PROGRESS = frozenset({"Creating", "Updating", "RollingBack", "Deleting"})
+STRANDED = "UpdateRollbackFailed"
+"""Neither did a rolling deployment reach its end nor could it go back."""
+SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack", STRANDED})
 
 
 @dataclass
@@ -41,7 +43,8 @@ class Endpoint:
         with self.lock:
             fleets = {"fleet": self.fleet, "coming": self.coming}
             told = {name: fleet.kept() for name, fleet in fleets.items() if fleet is not None}
-            return {"told": self.told, "guardrails": self.guardrails, **told}
+            share = self.share if self.status == STRANDED else 0.0
+            return {"told": self.told, "guardrails": self.guardrails, "share": share, **told}
 
     def answering(self) -> Fleet | None:
         """Whose turn it is: while a deployment goes on, both fleets have their share."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from local.sagemaker.capture import Capture
 from local.sagemaker.parts import Request, invalid, refuse
 
 _NO_SHADOW = "ml.inf1."
@@ -50,5 +51,5 @@ def _check_shadows(
 def _check_asynchronous(request: Request) -> None:
     if len(request["ProductionVariants"]) > 1:
         raise invalid("AsyncInferenceConfig is supported with one production variant only.")
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise invalid("DataCaptureConfig is not supported with AsyncInferenceConfig.")
+    if Capture.of(request.get("DataCaptureConfig")) is not None:
+        raise invalid("DataCaptureConfig with AsyncInferenceConfig: not emulated yet.")

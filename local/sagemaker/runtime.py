@@ -10,7 +10,7 @@ from local.sagemaker.copies import Copied, Copies
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.fleet import Fleet
 from local.sagemaker.instance import Answer
-from local.sagemaker.invocations import ATTRIBUTES, ask, measure
+from local.sagemaker.invocations import ATTRIBUTES, NoAnswer, ask, measure
 from local.sagemaker.parts import Parts
 
 _LARGEST_BODY = 25 * 1024 * 1024
@@ -50,7 +50,10 @@ class Runtime:
         with self._endpoints.entered(name, headers.get(_TARGET)) as (fleet, variant, instance):
             copied = self._copied(name, fleet, body, headers)
             answer = ask(instance, body, headers)
-        measure(self._parts, name, variant.name, answer, time.monotonic() - start)
+        whole = time.monotonic() - start
+        measure(self._parts, name, variant.name, answer, whole, instances=variant.count)
+        if isinstance(answer, NoAnswer):
+            raise AwsError("ServiceUnavailable", answer.body.decode(), answer.status)
         if copied is not None:
             copied.answered(variant, answer)
         if answer.status == 200:

@@ -1,6 +1,6 @@
 """What an update wants of weights and counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from local.sagemaker.fleet import Fleet
 from local.sagemaker.parts import Request, invalid
@@ -23,6 +23,24 @@ def desired(fleet: Fleet, asked: Mapping[str, Request]) -> dict[str, tuple[float
     if fleet.asynchronous is None and not all(count for _, count in wanted.values()):
         raise invalid("DesiredInstanceCount must be at least 1.")
     return wanted
+
+
+def check_scaled(before: Fleet | None, after: Fleet, registered: Set[str]) -> None:
+    """A variant that is a scalable target stays, on its type of instance; raises otherwise."""
+    known = before.variants if before is not None else {}
+    changed = [
+        name for name in registered & known.keys() if _kind(before, name) != _kind(after, name)
+    ]
+    if changed:
+        raise invalid(
+            f"The variant(s) {sorted(changed)} must be deregistered as scalable targets of"
+            " Application Auto Scaling before they can be removed or have another instance type."
+        )
+
+
+def _kind(fleet: Fleet | None, variant: str) -> str | None:
+    found = fleet.variants.get(variant) if fleet is not None else None
+    return str(found.settings.get("InstanceType", "")) if found is not None else None
 
 
 def retain(before: Fleet, after: Fleet, request: Request) -> None:

@@ -397,6 +397,32 @@ def test_without_room_a_rollout_waits_until_there_is_some() -> None:
     assert stage.serving == {2: 100}
 
 
+def test_an_endpoint_is_placed_on_the_next_type_where_the_first_has_no_room() -> None:
+    stage = Stage(serving={"instances": ["ml.g5.xlarge", "ml.g4dn.xlarge"]})
+    stage.endpoints.missing = frozenset({"ml.g5.xlarge"})
+    stage.drop("monday")
+    stage.rest()
+
+    first = stage.rollout_of(1)
+    assert (first.instance, stage.serving) == (1, {1: 100})
+    assert stage.endpoints.endpoints[MODEL].asked == first.config
+
+
+def test_a_type_that_has_room_again_is_asked_for_in_its_turn() -> None:
+    stage = Stage(serving={"instances": ["ml.g5.xlarge", "ml.g4dn.xlarge"]})
+    stage.endpoints.full = True
+    stage.drop("monday")
+    stage.elapse(timedelta(hours=1))
+    configs = {stage.rollout_of(1).config}
+    stage.elapse(SWEEP_EVERY)
+    configs.add(stage.rollout_of(1).config)
+    stage.endpoints.full = False
+    stage.rest()
+
+    assert len(configs) == 2
+    assert stage.serving == {1: 100}
+
+
 def test_without_room_nothing_lands_in_the_dead_letters() -> None:
     stage = Stage()
     stage.drop("monday")

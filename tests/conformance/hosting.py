@@ -1,6 +1,7 @@
 """Endpoints for the checks: models, configurations and what is told of them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -101,18 +102,29 @@ class Hosting:
 
     def total(self, metric: str, **dimensions: str) -> float | None:
         """The sum of what a metric was told in the last hour, None where it was not."""
+        points = self._points(metric, "Sum", 7200, dimensions)
+        return sum(points) if points else None
+
+    def latest(self, metric: str, **dimensions: str) -> float | None:
+        """What a metric was told in the last second, at most; None where it was not."""
+        return max(self._points(metric, "Maximum", 1, dimensions)[-1:], default=None)
+
+    def _points(
+        self, metric: str, statistic: str, period: int, dimensions: Mapping[str, str]
+    ) -> list[float]:
+        """In the order of time."""
         now = datetime.now(UTC)
         found = self.aws.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/SageMaker",
             MetricName=metric,
             Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-            StartTime=now - timedelta(hours=1),
+            StartTime=now - timedelta(minutes=1 if period == 1 else 60),
             EndTime=now + timedelta(minutes=1),
-            Period=7200,
-            Statistics=["Sum"],
+            Period=period,
+            Statistics=[statistic],
         )
-        points = [float(point["Sum"]) for point in found["Datapoints"]]
-        return sum(points) if points else None
+        points = sorted(found["Datapoints"], key=lambda point: str(point["Timestamp"]))
+        return [float(point[statistic]) for point in points]
 
     def close(self) -> None:
         for name in self.endpoints:

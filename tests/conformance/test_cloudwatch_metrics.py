@@ -214,6 +214,18 @@ def test_what_is_not_there_says_so(aws: Target, action: str) -> None:
     assert code == "NotImplemented"
 
 
+@pytest.mark.embedded  # an account lists a metric minutes later
+def test_many_data_arrive_compressed(aws: Target) -> None:
+    """boto3 compresses a request of more than ten kilobytes."""
+    cloudwatch, space = aws.client("cloudwatch"), aws.name("space")
+    data = [{"MetricName": f"metric-{n}", "Value": 1.0} for n in range(500)]
+
+    cloudwatch.put_metric_data(Namespace=space, MetricData=data)
+
+    pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=space)
+    assert len([metric for page in pages for metric in page["Metrics"]]) == len(data)
+
+
 @pytest.mark.embedded
 @pytest.mark.parametrize(
     ("statistic", "expected"),

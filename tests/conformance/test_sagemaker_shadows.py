@@ -170,6 +170,29 @@ def test_an_update_takes_the_shadow_away(hosting: Hosting) -> None:
     assert "DataCaptureConfig" not in told
 
 
+@pytest.mark.costs
+def test_a_deployment_under_guardrails_counts_production_variants_only(hosting: Hosting) -> None:
+    endpoint = shadowed(hosting)
+    after = hosting.config(
+        {**hosting.variant("seen", VERSION="next"), "InitialInstanceCount": 2},
+        ShadowProductionVariants=[hosting.variant("other")],
+    )
+    batch = {"Type": "CAPACITY_PERCENT", "Value": 50}
+    rolling = {"MaximumBatchSize": batch, "WaitIntervalInSeconds": 0}
+    hosting.sagemaker.update_endpoint(
+        EndpointName=endpoint,
+        EndpointConfigName=after,
+        DeploymentConfig={"RollingUpdatePolicy": rolling},
+    )
+    coming = hosting.told(endpoint).get("PendingDeploymentSummary", {})
+
+    told = hosting.settled(endpoint)
+
+    assert coming["ShadowProductionVariants"][0]["VariantName"] == "other"
+    assert told["ShadowProductionVariants"][0]["VariantName"] == "other"
+    assert json.loads(hosting.ask(endpoint)["Body"])["version"] == "next"
+
+
 ONE = "only one variant"
 ASYNC = {"OutputConfig": {"S3OutputPath": "s3://any/where"}}
 

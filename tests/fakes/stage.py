@@ -82,6 +82,8 @@ class Stage:
 
     paused = 0.0
     """Seconds that functions have waited inside their turns."""
+    max_running = 20
+    """Training jobs at a time, of all models."""
     failing: frozenset[str] = frozenset()
     """What the names of jobs that fail end with."""
 
@@ -137,6 +139,7 @@ class Stage:
                 data_bucket="data",
                 image="training",
                 role_arn="train",
+                max_running=self.max_running,
             ),
             "start_evaluation": StartEvaluation(
                 book=book,

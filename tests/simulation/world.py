@@ -33,6 +33,7 @@ from tests.simulation.fakes import (
     WatchedLedger,
     WatchedRegistry,
 )
+from tests.simulation.guards import GUARDS, RAISED, TYPES, Spending
 from tests.simulation.invariants import Invariants, Sights, ViolationError, hold
 
 DURABLE = (ObjectCreated, AlarmChanged)
@@ -56,9 +57,18 @@ Action = Callable[[], None]
 
 
 @cache
-def deployed(approval: str) -> Deployed:
+def deployed(approval: str, thrift: str, *, raised: bool = False) -> Deployed:
     """The one model of every world."""
-    return a_deployed(rollout=_QUICK, watch={"keep_warm": "10m"}, gates={"approval": approval})
+    training = dict(GUARDS[thrift])
+    if raised:
+        training["budget"] = {**training.get("budget", {}), "prices": RAISED}
+    return a_deployed(
+        rollout=_QUICK,
+        watch={"keep_warm": "10m"},
+        gates={"approval": approval},
+        training=training,
+        serving={"instances": TYPES},
+    )
 
 
 class World(Stage):
@@ -68,8 +78,15 @@ class World(Stage):
     ledger: WatchedLedger
     traffic: LivingTraffic
 
-    def __init__(self, chaos: Chaos, *, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        chaos: Chaos,
+        *,
+        tell: Callable[[str], None] | None = None,
+        thrift: str | None = None,
+    ) -> None:
         self.chaos = chaos
+        self.thrift = thrift
         self.random = self.chaos.random
         self.turns = 0
         self._moments: list[tuple[datetime, int, str, Action]] = []
@@ -82,6 +99,8 @@ class World(Stage):
         self.quiet_until = NOON
         self.whole: dict[str, int] = {}
         self.touched: set[int] = set()
+        self.short: set[int] = set()
+        """Training jobs that get no machines, by how many there were by then."""
         super().__init__()
 
     def _cast(self, _: Deployed) -> None:
@@ -95,8 +114,17 @@ class World(Stage):
         self.schedules = FakeSchedules(self.calls)
         self.objects = FakeObjects(self.calls)
         self.drops = FakeDrops(self.calls)
-        approval = self.random.choice(["auto", "auto", "human"])
-        self.definitions = FakeDefinitions(deployed(approval), calls=self.calls)
+        self.approval = self.random.choice(["auto", "auto", "human"])
+        self.thrift = self.thrift or self.random.choice(list(GUARDS))
+        self.max_running = self.random.choice([1, 20])
+        self.definitions = FakeDefinitions(deployed(self.approval, self.thrift), calls=self.calls)
+        self.spending = Spending(
+            self.ledger,
+            self.jobs,
+            limits=lambda: self.definitions.deployed[MODEL].definition.training,
+            most_running=lambda: self.max_running,
+            hold=hold,
+        )
         self.traffic = LivingTraffic(
             self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
         )
@@ -111,6 +139,7 @@ class World(Stage):
                 self.accuracy,
                 self.whole,
                 self.touched,
+                self.spending,
             )
         )
         self.ledger.watch = self.invariants.written
@@ -229,8 +258,8 @@ class World(Stage):
             if name not in self._timed:
                 self._timed.add(name)
                 self.invariants.job_started(name)
-                minutes = timedelta(minutes=self.random.randint(2, 20))
-                self.at(minutes, "", lambda name=name: self._job_ends(name))  # type: ignore[misc]  # bound now
+                minutes = self._takes()
+                self.at(minutes, "", lambda n=name, m=minutes: self._job_ends(n, m))  # type: ignore[misc]  # bound now
         for model, endpoint in self.endpoints.endpoints.items():
             if (endpoint.then or endpoint.deleting) and model not in self._moving:
                 self._moving.add(model)
@@ -252,16 +281,32 @@ class World(Stage):
             return timedelta(hours=self.random.randint(2, 12))
         return timedelta(seconds=self.random.randint(10, 600))
 
-    def _job_ends(self, name: str) -> None:
+    def _takes(self) -> timedelta:
+        """How long a job takes."""
+        if self.chaos.happens(Fault.JOB_DEAR, state=self.phase()):
+            return timedelta(hours=1)
+        return timedelta(minutes=self.random.randint(2, 20))
+
+    def _job_ends(self, name: str, after: timedelta) -> None:
         if name not in self.jobs.running():
             return
         state = "training" if name in self.jobs.trainings else "evaluation"
-        if self.chaos.happens(Fault.JOB_FAILED, state=state):
+        self.jobs.billable = round(after.total_seconds())
+        number = len(self.jobs.trainings) if state == "training" else 0
+        if number in self.short or (
+            number and self.chaos.happens(Fault.JOB_SHORT, state=self.phase())
+        ):
+            self.jobs.end(name, JobStatus.FAILED, "CapacityError: none", short=True)
+        elif number and self.chaos.happens(Fault.SPOT_WAITED, state=self.phase()):
+            self.jobs.end(name, JobStatus.STOPPED, short=True)
+        elif self.chaos.happens(Fault.JOB_FAILED, state=state):
             self.jobs.end(name, JobStatus.FAILED, "no disk")
         elif self.chaos.happens(Fault.JOB_STOPPED, state=state):
             self.jobs.end(name, JobStatus.STOPPED)
         else:
             self.end(name)
+        if state == "training":
+            self.spending.job_ended(name, self.now)
         self.note(f"{state} job ends: {self.jobs.views[name].status}")
 
     def _settles(self, model: str) -> None:
@@ -313,7 +358,7 @@ class World(Stage):
         if self.chaos.happens(Fault.PERSON_APPROVES):
             self._decides_later(version.version, Approval.APPROVED)
         if self.chaos.happens(Fault.PERSON_RETURNS):
-            self._later(lambda: self._asks_back(version.version))
+            self._later(lambda: self.asks_back(version.version))
 
     def _decides_later(self, version: int, word: Approval) -> None:
         self._later(lambda: self.decides(version, word))
@@ -325,7 +370,8 @@ class World(Stage):
         with self.by_hand():
             self.registry.decide(MODEL, version, approval=word, reason="a person says so")
 
-    def _asks_back(self, version: int) -> None:
+    def asks_back(self, version: int) -> None:
+        """A person wants the traffic back from a version, if it ever had any."""
         known = [r for r in self.ledger.all(RolloutRecord) if r.version == version]
         if known:
             self.note(f"a person wants v{version} back")
@@ -340,9 +386,15 @@ class World(Stage):
                     dataset=run.dataset,
                     run=run.run,
                     attempt=run.attempt + 1,
+                    person=True,
                     cause="a person",
                 )
             )
+
+    def raise_prices(self) -> None:
+        """A person writes higher prices into model.toml and deploys."""
+        raised = deployed(self.approval, self.thrift or "none", raised=True)
+        self.definitions.deployed[MODEL] = raised
 
     def _later(self, action: Action) -> None:
         longest = self.random.choice([20, 20, 600])

@@ -31,7 +31,7 @@ ALLOWED = {
     DropState.RECEIVING: {"accepted", "rejected", "expired"},
     RunState.STARTING: {"parked", "training", "evaluating", "failed"},
     RunState.PARKED: {"training", "evaluating", "failed"},
-    RunState.TRAINING: {"evaluating", "failed"},
+    RunState.TRAINING: {"parked", "evaluating", "failed"},
     RunState.EVALUATING: {"training", "approved", "held", "rejected", "failed"},
     RunState.APPROVED: {"training"},
     RunState.HELD: {"approved", "rejected"},

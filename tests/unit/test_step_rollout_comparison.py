@@ -73,6 +73,16 @@ def test_how_slow_it_is_says_nothing_without_a_champion_beside_it() -> None:
     ]
 
 
+def test_without_a_champion_beside_it_a_few_bad_minutes_may_be_the_weather() -> None:
+    def storm(count: int) -> Traffic:
+        calm = minutes(10, requests=500, errors=2)
+        bad = tuple(replace(each, errors=100) for each in calm.minutes[:count])
+        return Traffic(bad + calm.minutes[count:])
+
+    assert found(storm(3), NO_TRAFFIC) == []
+    assert [each.rule for each in found(storm(5), NO_TRAFFIC)] == ["errors"]
+
+
 def test_more_than_is_allowed_by_the_model_is_needed() -> None:
     worse = minutes(10, requests=50, errors=4)
 

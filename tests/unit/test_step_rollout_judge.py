@@ -97,6 +97,14 @@ def test_a_challenger_is_forgiven_what_the_champion_does_too() -> None:
     assert isinstance(judged(traffic(100, errors=30)), Fail)
 
 
+def test_with_all_the_traffic_it_is_measured_by_what_the_champion_did_before() -> None:
+    ailing = Arms(traffic(1000, errors=13), traffic(0))
+    whole = Arms(traffic(3000, errors=40), traffic(9000, errors=100))
+
+    assert isinstance(judge(Seen(ailing, whole), DEFINITION, least=20), Pass)
+    assert isinstance(judge(Seen(ailing, ailing), DEFINITION, least=20), Inconclusive)
+
+
 @given(
     requests=st.integers(1, 500),
     errors=st.tuples(st.integers(0, 500), st.integers(0, 500)),

@@ -7,13 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.step_rollout.sequential import Look, Share, along, evidence
+from functions.step_rollout.sequential import MOST, NOTHING, Look, Share, _nearest, along
 
 SHARES = st.tuples(st.integers(0, 400), st.integers(0, 400)).map(
     lambda pair: Share(min(pair), max(pair))
 )
 LOOKS = st.lists(st.builds(Look, SHARES, SHARES), max_size=20)
 MARGINS = st.sampled_from([0.0, 0.005, 0.02, 0.2])
+
+
+def evidence(
+    looks: list[Look], *, margin: float, before: Share = NOTHING, most: float = MOST
+) -> float:
+    """The most that was ever said."""
+    return max(along(looks, margin=margin, before=before, most=most), default=1.0)
 
 
 def looks_of(
@@ -104,6 +111,38 @@ def test_without_traffic_the_champion_is_taken_to_be_as_before() -> None:
 
     assert evidence(alone, margin=0.01, before=Share(50, 10_000)) > 1000
     assert evidence(alone, margin=0.01, before=Share(800, 10_000)) < 10
+
+
+@given(
+    sizes=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    champion=st.floats(0.0001, 0.5),
+    lift=st.sampled_from([0.005, 0.05, 0.4]),
+    margin=MARGINS,
+    permitted=st.tuples(st.floats(0.0001, 0.99), st.floats(0, 1)),
+)
+def test_no_permitted_pair_of_shares_expects_more_evidence_than_one(
+    sizes: tuple[int, int],
+    champion: float,
+    lift: float,
+    margin: float,
+    permitted: tuple[float, float],
+) -> None:
+    """Exactly: the expectation of a likelihood ratio of independent answers is a product."""
+    other, part = permitted
+    own = min(part * (other + margin), 1.0)  # at most the margin more
+    bet = (min(champion + margin + lift, 0.98), champion)
+    if bet[0] - bet[1] <= margin:
+        return
+
+    nearest = _nearest(sizes[0] / sum(sizes), bet[1], bet[0], margin)
+
+    expected = sum(
+        size * log(share * mine / there + (1 - share) * (1 - mine) / (1 - there))
+        for size, share, mine, there in zip(
+            sizes, (own, other), bet, (nearest + margin, nearest), strict=True
+        )
+    )
+    assert expected <= 1e-4
 
 
 @given(looks=LOOKS, margin=MARGINS)
