@@ -11,13 +11,13 @@ import torch
 
 from training import artifact, data, dataset, plots, report
 from training.artifact import Pin
+from training.chance import seed_of
 from training.config import Config
 from training.container import EvaluationJob, EvaluationPlaces
 from training.dataset import Holdout
 from training.evaluate import Answers, answers, compare
 from training.failure import ArtifactError
 from training.log import Log
-from training.loop import seed_of
 from training.report import Evaluation
 from training.task import Code
 from training.train import choose_device
