@@ -167,8 +167,13 @@ class Jobs:
         return JobView(
             name=name,
             status=JobStatus(seen["ProcessingJobStatus"]),
-            failure=seen.get("FailureReason", "") or seen.get("ExitMessage", ""),
+            failure=_words(seen.get("FailureReason", ""), seen.get("ExitMessage", "")),
         )
+
+
+def _words(reason: str, last: str) -> str:
+    """SageMaker's reason, and the container's own last word where that does not hold it."""
+    return reason if last in reason else f"{reason} {last}".strip()
 
 
 def _short(failure: str, secondary: str) -> bool:
