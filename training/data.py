@@ -62,7 +62,7 @@ def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | No
 
 def learnable(rows: Rows) -> Rows:
     """Rows that tell labels apart: of a constant nothing is learned but the constant."""
-    if len(rows.labels_N.unique()) < 2:
+    if len(torch.unique(rows.labels_N)) < 2:
         raise DataError(
             "DATA_CONSTANT",
             f"every label of {len(rows)} rows is {rows.labels_N[0].item()}: drop rows of two"

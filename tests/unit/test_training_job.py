@@ -90,6 +90,32 @@ def test_the_artifact_is_exactly_the_four_files(container: TrainingContainer) ->
     assert manifest["torch"] == torch.__version__
 
 
+def test_a_job_reports_how_it_went_beside_what_came_of_it(container: TrainingContainer) -> None:
+    run(container)
+
+    report = json.loads((container.base / "output" / "data" / "training.json").read_text())
+    assert report["rows"] == 130
+    assert report["recipe"]["batch_size"] == 16
+    assert report["ways"] == {
+        "micro_batch": 16, "compiled": False, "adjustments": [], "skipped": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_rows_of_one_class_teach_nothing(tmp_path: Path, rows: int) -> None:
+    constant = clouds(rows) | {"label": [2] * rows}
+    container = training(tmp_path / "ml", write_model(tmp_path / "clouds"), [constant])
+
+    status = train_command(container.base, {}, root=container.code, stopping=lambda: False)
+
+    assert status == 2
+    assert container.failure == (
+        f"DATA_CONSTANT: every label of {rows} rows is 2: drop rows of two classes at least,"
+        " or correct [data] target"
+    )
+    assert not container.artifact.exists()
+
+
 def test_the_same_inputs_give_the_same_artifact(
     container: TrainingContainer, tmp_path: Path
 ) -> None:
