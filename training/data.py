@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,20 +38,16 @@ class Rows:
 
 def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | None = None) -> Rows:
     """A model that exists already brings the columns it was trained on."""
-    parts: list[Rows] = []
+    of_model = columns
+    columns = columns_of(files, config, columns=of_model)
+    parts = []
     for path in files:
-        there = tables.names(path, config.format)
-        wanted = columns or expand(config.features, there, target=config.target)
-        if parts and wanted != parts[0].columns:
-            odd = sorted(set(wanted) ^ set(parts[0].columns))
-            raise DataError(
-                "DATA_SCHEMA",
-                f"{path.name} and {files[0].name} differ in {_some(odd)}: all files of a drop"
-                " have the same feature columns",
-            )
-        parts.append(_rows(path, there, wanted, config))
+        table = tables.table(path, config.format, (*columns, config.target))
+        if of_model is None:
+            filled(path, len(table))
+        parts.append(checked(table, columns, config, path))
     rows = Rows(
-        parts[0].columns if parts else (),
+        columns,
         torch.cat([part.raw_NF for part in parts]) if parts else torch.empty(0, 0),
         torch.cat([part.labels_N for part in parts]) if parts else torch.empty(0),
     )
@@ -60,15 +56,49 @@ def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | No
     return rows
 
 
+def columns_of(
+    files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | None = None
+) -> tuple[str, ...]:
+    """The feature columns, which every file must have; the given ones, where they are known."""
+    first: tuple[str, ...] | None = None
+    for path in files:
+        there = tables.names(path, config.format)
+        wanted = columns or expand(config.features, there, target=config.target)
+        if first is not None and wanted != first:
+            odd = sorted(set(wanted) ^ set(first))
+            raise DataError(
+                "DATA_SCHEMA",
+                f"{path.name} and {files[0].name} differ in {_some(odd)}: all files of a drop"
+                " have the same feature columns",
+            )
+        if missing := [name for name in (*wanted, config.target) if name not in there]:
+            raise DataError(
+                "DATA_SCHEMA", f"{path.name} lacks {_some(missing)}; it has {_some(there)}"
+            )
+        first = wanted
+    return first or ()
+
+
 def learnable(rows: Rows) -> Rows:
     """Rows that tell labels apart: of a constant nothing is learned but the constant."""
-    if len(torch.unique(rows.labels_N)) < 2:
+    several(torch.unique(rows.labels_N), rows=len(rows))
+    return rows
+
+
+def filled(path: Path, rows: int) -> None:
+    if not rows:
+        raise DataError(
+            "DATA_EMPTY", f"{path.name} holds no rows: an export broke off; drop it again, whole"
+        )
+
+
+def several(classes: Tensor, *, rows: int) -> None:
+    if len(classes) < 2:
         raise DataError(
             "DATA_CONSTANT",
-            f"every label of {len(rows)} rows is {rows.labels_N[0].item()}: drop rows of two"
+            f"every label of {rows} rows is {classes[0].item()}: drop rows of two"
             " classes at least, or correct [data] target",
         )
-    return rows
 
 
 def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> tuple[str, ...]:
@@ -85,10 +115,8 @@ def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> t
     return tuple(columns)
 
 
-def _rows(path: Path, there: Sequence[str], columns: tuple[str, ...], config: Config) -> Rows:
-    if missing := [name for name in (*columns, config.target) if name not in there]:
-        raise DataError("DATA_SCHEMA", f"{path.name} lacks {_some(missing)}; it has {_some(there)}")
-    table = tables.table(path, config.format, (*columns, config.target))
+def checked(table: pa.Table, columns: tuple[str, ...], config: Config, path: Path) -> Rows:
+    """The rows of a table, once nothing in them is found that a model must not learn from."""
     raw_NF = np.empty((table.num_rows, len(columns)), dtype=np.float32)
     for index, name in enumerate(columns):
         values = _numbers(table, name, path.name)
@@ -101,9 +129,7 @@ def _numbers(table: pa.Table, name: str, where: str) -> Column:
     """As they are written: only what is learned from is rounded to float32."""
     import pyarrow as pa
 
-    column = table.column(name)
-    if pa.types.is_dictionary(column.type):  # how pandas keeps its categories
-        column = column.cast(column.type.value_type)
+    column = _decoded(table.column(name))
     numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if not (numeric or pa.types.is_boolean(column.type)):
         raise DataError(
@@ -123,6 +149,21 @@ def _numbers(table: pa.Table, name: str, where: str) -> Column:
             f" finite float32, the first in row {int(np.argmin(finite))}",
         )
     return values
+
+
+def plain(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The numbers of a column that was checked before."""
+    values: NDArray[Any] = _decoded(column).to_numpy()
+    return values
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without a dictionary, which is how pandas keeps its categories."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
 
 
 def _within(

@@ -28,6 +28,12 @@ class Holdout:
 
 def accepted(dataset: Path, folder: Path, *, digest: str) -> tuple[Path, ...]:
     """The dataset's files in its order, found by content: the download's folders say nothing."""
+    for channel in (dataset.parent, folder):
+        if not channel.is_dir():
+            raise DataError(
+                "CHANNEL_MISSING",
+                f"the job has no channel {channel.name}: it needs train and dataset",
+            )
     document = _document(dataset, "DATASET_UNREADABLE")
     if document.get("digest") != digest:
         raise DataError(

@@ -16,7 +16,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training import chance, compiled, memory, source
+from training import chance, compiled, memory, shards, source
 from training.checkpoint import Checkpoints, Progress
 from training.config import Recipe
 from training.data import Rows
@@ -26,7 +26,8 @@ from training.log import Log
 from training.memory import Memory
 from training.parallel import World
 from training.schedule import rate
-from training.source import Batch, Held, Source
+from training.shards import Shards
+from training.source import Batch, Source
 from training.task import Task
 from training.verbs import built, predict
 
@@ -73,7 +74,7 @@ class Fit:
     """One training: everything that decides its outcome, and where it reports to."""
 
     task: Task
-    rows: Rows
+    rows: Rows | Shards
     recipe: Recipe
     seed: int
     device: torch.device
@@ -86,7 +87,7 @@ class Fit:
     def run(self) -> Fitted:
         chance.begin(self.seed)
         model = built(self.task).to(self.device)
-        rows = Held.of(self.rows, self.task, device=self.device, seed=self.seed)
+        rows = shards.begun(self.rows, self.task, device=self.device, seed=self.seed)
         learner = Learner(
             task=self.task,
             model=model,

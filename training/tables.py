@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLOCK: Final = 1 << 24  # bytes of text in the reader's hands at once; no row may be longer
+_BUFFER: Final = 1 << 20  # bytes of a parquet column
+_ROWS: Final = 1 << 15  # of a parquet file in one chunk of a stream
 
 
 def names(path: Path, format: str) -> list[str]:
@@ -33,6 +35,23 @@ def names(path: Path, format: str) -> list[str]:
 def table(path: Path, format: str, columns: Sequence[str]) -> pa.Table:
     """Columns that `names` told of."""
     return _told(path, format, lambda: _TABLES[format](path, list(columns)))
+
+
+def groups(path: Path, format: str) -> list[tuple[int, int]]:
+    """A parquet file's row groups and their rows; of a text, which has no parts, nothing."""
+    if format != "parquet":
+        return []
+    found: list[tuple[int, int]] = _told(path, format, lambda: _row_groups(path))
+    return found
+
+
+def stream(
+    path: Path, format: str, columns: Sequence[str], *, group: int | None = None
+) -> Iterator[pa.Table]:
+    """The same rows a few at a time, of one row group or of all of them."""
+    chunks = _told(path, format, lambda: _STREAMS[format](path, list(columns), group))
+    while (chunk := _told(path, format, lambda: next(chunks, None))) is not None:
+        yield chunk
 
 
 def _told(path: Path, format: str, read: Callable[[], Any]) -> Any:
@@ -64,6 +83,24 @@ def _parquet(path: Path, columns: list[str]) -> pa.Table:
         return file.read(columns=columns)
 
 
+def _row_groups(path: Path) -> list[tuple[int, int]]:
+    import pyarrow.parquet as pq
+
+    about = pq.read_metadata(path)
+    return [(index, about.row_group(index).num_rows) for index in range(about.num_row_groups)]
+
+
+def _parquet_stream(path: Path, columns: list[str], group: int | None) -> Iterator[pa.Table]:
+    """Columns are decoded from a small buffer: a row group is never whole in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        chosen = None if group is None else [group]
+        for batch in file.iter_batches(_ROWS, row_groups=chosen, columns=columns):
+            yield pa.Table.from_batches([batch]).select(columns)
+
+
 def _csv_names(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return next(csv.reader(file), [])
@@ -74,14 +111,29 @@ def _csv(path: Path, columns: list[str]) -> pa.Table:
     from pyarrow import csv as reader
 
     with pa.OSFile(str(path)) as file:
-        return reader.read_csv(
-            file,
-            read_options=reader.ReadOptions(block_size=_BLOCK),
-            parse_options=reader.ParseOptions(newlines_in_values=True),
-            convert_options=reader.ConvertOptions(
-                include_columns=columns, column_types=dict.fromkeys(columns, pa.float64())
-            ),
-        )
+        return reader.read_csv(file, **_csv_options(columns))
+
+
+def _csv_stream(path: Path, columns: list[str], _group: int | None) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    from pyarrow import csv as reader
+
+    with pa.OSFile(str(path)) as file, reader.open_csv(file, **_csv_options(columns)) as batches:
+        for batch in batches:
+            yield pa.Table.from_batches([batch])
+
+
+def _csv_options(columns: list[str]) -> dict[str, Any]:
+    import pyarrow as pa
+    from pyarrow import csv as reader
+
+    return {
+        "read_options": reader.ReadOptions(block_size=_BLOCK),
+        "parse_options": reader.ParseOptions(newlines_in_values=True),
+        "convert_options": reader.ConvertOptions(
+            include_columns=columns, column_types=dict.fromkeys(columns, pa.float64())
+        ),
+    }
 
 
 def _jsonl_names(path: Path) -> list[str]:
@@ -97,18 +149,36 @@ def _jsonl(path: Path, columns: list[str]) -> pa.Table:
     import pyarrow as pa
     from pyarrow import json as reader
 
-    schema = pa.schema([(name, pa.float64()) for name in columns])
     with pa.OSFile(str(path)) as file:
-        return reader.read_json(
-            file,
-            read_options=reader.ReadOptions(block_size=_BLOCK),
-            parse_options=reader.ParseOptions(
-                explicit_schema=schema,
-                newlines_in_values=False,
-                unexpected_field_behavior="ignore",
-            ),
-        )
+        return reader.read_json(file, **_jsonl_options(columns))
+
+
+def _jsonl_stream(path: Path, columns: list[str], _group: int | None) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    from pyarrow import json as reader
+
+    with (
+        pa.OSFile(str(path)) as file,
+        reader.open_json(file, **_jsonl_options(columns)) as batches,
+    ):
+        for batch in batches:
+            yield pa.Table.from_batches([batch]).select(columns)
+
+
+def _jsonl_options(columns: list[str]) -> dict[str, Any]:
+    import pyarrow as pa
+    from pyarrow import json as reader
+
+    return {
+        "read_options": reader.ReadOptions(block_size=_BLOCK),
+        "parse_options": reader.ParseOptions(
+            explicit_schema=pa.schema([(name, pa.float64()) for name in columns]),
+            newlines_in_values=False,
+            unexpected_field_behavior="ignore",
+        ),
+    }
 
 
 _NAMES: Final = {"parquet": _parquet_names, "csv": _csv_names, "jsonl": _jsonl_names}
 _TABLES: Final = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
+_STREAMS: Final = {"parquet": _parquet_stream, "csv": _csv_stream, "jsonl": _jsonl_stream}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from training import artifact, data, dataset
+from training import artifact, dataset, shards
 from training.chance import seed_of
 from training.checkpoint import Checkpoints
 from training.config import Config, Recipe
@@ -20,6 +20,7 @@ from training.data import Rows
 from training.log import Log
 from training.loop import Fit, Fitted
 from training.parallel import World
+from training.shards import Shards
 from training.task import Code, load
 
 
@@ -40,7 +41,7 @@ def train(
     code.verified(job.code)
     config = Config.parse(code.model_toml)
     files = dataset.accepted(places.dataset, places.rows, digest=job.dataset)
-    rows = data.learnable(data.read(files, config))
+    rows = shards.opened(files, config)
     device = choose_device(config.recipe, world)
     log.info("training starts", rows=len(rows), columns=len(rows.columns), device=str(device))
     fit = Fit(
@@ -75,7 +76,7 @@ def train(
 def _report(
     path: Path,
     fitted: Fitted,
-    rows: Rows,
+    rows: Rows | Shards,
     recipe: Recipe,
     *,
     device: torch.device,

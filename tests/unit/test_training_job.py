@@ -257,6 +257,14 @@ def test_a_changed_data_file_is_refused(container: TrainingContainer) -> None:
         run(container)
 
 
+@pytest.mark.parametrize("channel", ["train", "dataset"])
+def test_a_job_without_a_channel_is_told_which(container: TrainingContainer, channel: str) -> None:
+    shutil.rmtree(container.base / "input" / "data" / channel)
+
+    with pytest.raises(DataError, match=f"CHANNEL_MISSING: the job has no channel {channel}: "):
+        run(container)
+
+
 def test_changed_code_is_refused(container: TrainingContainer) -> None:
     path = container.base / "input" / "config" / "hyperparameters.json"
     told = json.loads(path.read_text())
