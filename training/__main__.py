@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from training import launch
 from training.container import EvaluationPlaces, TrainingPlaces
 from training.failure import is_of_input, one_line, record
 from training.log import Log
@@ -22,6 +23,8 @@ _STOPPED: Final = 128 + signal.SIGTERM
 
 def main(arguments: Sequence[str] | None = None) -> int:
     match list(sys.argv[1:] if arguments is None else arguments):
+        case ["train"] if not launch.is_worker():
+            return start(_base(os.environ), os.environ)
         case ["train"]:
             told = StopRequest()
             signal.signal(signal.SIGTERM, told.by_signal)
@@ -34,6 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _MISUSED
 
 
+def start(base: Path, environment: Mapping[str, str]) -> int:
+    """The processes of a training, and what the first of them that failed ended with."""
+    places = TrainingPlaces(base)
+    try:
+        plan = launch.Plan.read(places.resources, environment)
+        return launch.launch(launch.command(), plan, environment, failure=places.failure)
+    except Exception as error:  # noqa: BLE001  # the last line of defence: every failure is told
+        return _fail(error, places.failure, Log(sys.stdout))
+
+
 def train(
     base: Path, environment: Mapping[str, str], *, root: Path, stopping: Callable[[], bool]
 ) -> int:
@@ -41,9 +54,12 @@ def train(
     places = TrainingPlaces(base)
     log = Log(sys.stdout).about(traceparent=environment.get("TRACEPARENT", ""))
     try:
+        from training.parallel import World
         from training.train import train as job
 
-        finished = job(places, root=root, log=log, stopping=stopping)
+        world = World.of(environment)
+        log = log.of_one(speaks=world.leads)
+        finished = job(places, root=root, log=log, stopping=stopping, world=world)
     except Exception as error:  # noqa: BLE001  # the last line of defence: every failure is told
         return _fail(error, places.failure, log)
     return 0 if finished else _STOPPED
@@ -72,7 +88,8 @@ class StopRequest:
 
 
 def _fail(error: Exception, path: Path, log: Log) -> int:
-    record(path, error)
+    if not path.exists():  # of several processes the first to fail knows why
+        record(path, error)
     log.error(one_line(error), trace="".join(traceback.format_exception(error)))
     return _MISUSED if is_of_input(error) else _FAILED
 

@@ -23,6 +23,10 @@ class TrainingPlaces:
         return self.base / "input" / "config" / "hyperparameters.json"
 
     @property
+    def resources(self) -> Path:
+        return self.base / "input" / "config" / "resourceconfig.json"
+
+    @property
     def rows(self) -> Path:
         return self.base / "input" / "data" / "train"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -14,19 +14,27 @@ class Log:
 
     stream: TextIO
     context: dict[str, str] = field(default_factory=dict)
+    speaks: bool = True  # a process that does not tells of errors alone
 
     def about(self, **context: str) -> Log:
-        return Log(
-            self.stream, self.context | {key: value for key, value in context.items() if value}
+        return replace(
+            self, context=self.context | {key: value for key, value in context.items() if value}
         )
 
+    def of_one(self, *, speaks: bool) -> Log:
+        """Of one process among several."""
+        return replace(self, speaks=speaks)
+
     def info(self, message: str, **fields: object) -> None:
-        self._line("INFO", message, fields)
+        if self.speaks:
+            self._line("INFO", message, fields)
 
     def error(self, message: str, **fields: object) -> None:
         self._line("ERROR", message, fields)
 
     def metrics(self, **values: float) -> None:
+        if not self.speaks:
+            return
         self._write(" ".join(f"{name}={_number(value)}" for name, value in values.items()))
 
     def _line(self, level: str, message: str, fields: dict[str, object]) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from tests.fakes.container import (
+    MODEL_PY,
     MODEL_TOML,
     TrainingContainer,
     clouds,
@@ -23,6 +25,7 @@ from tests.fakes.container import (
     training,
     write_model,
 )
+from training import weights
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 DEADLINE = 120.0
@@ -184,3 +187,59 @@ def test_a_training_that_is_killed_again_and_again_ends_in_the_same_bits(tmp_pat
     assert status == 0
     assert "resumed from a checkpoint" in said
     assert files(container) == files(whole)
+
+
+def epochs_of(said: str) -> list[dict[str, float]]:
+    lines = [line.split() for line in said.splitlines() if line.startswith("epoch=")]
+    return [{key: float(value) for key, value in (w.split("=") for w in line)} for line in lines]
+
+
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    """The last batch has one row, so one of them has none."""
+    toml = MODEL_TOML.replace("batch_size = 16", "batch_size = 16\nmicro_batch = 3")
+    source = MODEL_PY.replace("nn.Dropout(0.1), ", "")
+    model = write_model(tmp_path / "clouds", toml=toml, source=source)
+    alone = training(tmp_path / "alone", model, [clouds(129)])
+    both = alone.again(tmp_path / "both")
+
+    ends = [
+        finish(start(each.code, "train", each.base, SLUICE_PROCESSES=processes))
+        for each, processes in ((alone, "1"), (both, "2"))
+    ]
+
+    assert [status for status, _ in ends] == [0, 0]
+    one, two = (epochs_of(said) for _, said in ends)
+    assert len(one) == len(two) == 4
+    for ours, theirs in zip(one, two, strict=True):
+        assert theirs["loss"] == pytest.approx(ours["loss"], abs=1e-5)
+    weights_of = [weights.load(each.artifact / "model.safetensors")[0] for each in (alone, both)]
+    for name, value in weights_of[0].items():
+        assert torch.allclose(value, weights_of[1][name], atol=1e-5)
+
+
+def test_when_one_of_two_processes_fails_the_job_ends_with_its_reason(tmp_path: Path) -> None:
+    source = MODEL_PY.replace(
+        "    def loss(self, model, x, y):",
+        "    def loss(self, model, x, y):\n        import os; assert os.environ['RANK'] != '1'",
+    )
+    model = write_model(tmp_path / "clouds", source=source)
+    container = training(tmp_path / "ml", model, [clouds(129)])
+
+    process = start(container.code, "train", container.base, SLUICE_PROCESSES="2")
+    process.communicate(timeout=DEADLINE)
+
+    assert process.returncode == 1
+    assert container.failure.startswith("MODEL_CODE_FAILED: AssertionError")
+
+
+def test_a_training_that_the_host_kills_is_told_as_out_of_memory(tmp_path: Path) -> None:
+    source = MODEL_PY.replace(
+        "        return raw / 5", "        import os; os.kill(os.getpid(), 9)"
+    )
+    model = write_model(tmp_path / "clouds", source=source)
+    container = training(tmp_path / "ml", model, [clouds(30)])
+
+    status, _ = finish(start(container.code, "train", container.base))
+
+    assert status == 137
+    assert container.failure.startswith("HOST_OUT_OF_MEMORY: a process of the training was killed")
