@@ -74,6 +74,8 @@ def deployed(approval: str, thrift: str, *, raised: bool = False) -> Deployed:
 class World(Stage):
     """A stage whose time is a queue of moments, each with what happens then."""
 
+    longest = LONGEST
+    most_turns = MOST_TURNS
     bus: TimedBus
     ledger: WatchedLedger
     traffic: LivingTraffic
@@ -154,13 +156,13 @@ class World(Stage):
 
     def run(self) -> str:
         """Until nothing moves any more; the digest of all that happened. Raises ViolationError."""
-        end = self.now + LONGEST
+        end = self.now + self.longest
         self.at(SWEEP_EVERY, "", self._tick)
         while self._moments:
             self._pass_on()
             if self.now > end:
                 still = [f"{r.kind} {r.key} {getattr(r, 'state', '')}" for r in self.open()]
-                raise ViolationError("L1", f"still open after {LONGEST}: {still}")
+                raise ViolationError("L1", f"still open after {self.longest}: {still}")
         self._at_rest()
         return self._digest.hexdigest()
 
@@ -236,7 +238,7 @@ class World(Stage):
 
     def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
         self.turns += 1
-        hold(self.turns <= MOST_TURNS, "L4", f"no rest after {MOST_TURNS} turns")
+        hold(self.turns <= self.most_turns, "L4", f"no rest after {self.turns} turns")
         try:
             outcome = type(self.turn(unit, raw).outcome).__name__
         except _AGAIN as error:
