@@ -19,6 +19,7 @@ from tests.infra.calls import calls_of
 from tests.simulation import adapterpoints
 from tests.simulation.callsites import Mode, by_functions
 from tests.simulation.search import Found, Search
+from tests.simulation.stories import STORIES as APART
 from tests.simulation.wired_stories import STORIES
 
 _AT_A_TIME = 6
@@ -122,7 +123,7 @@ def main() -> int:
     if wish.pairs:
         wrong += _pairs(known, wish.workers)
     if wish.apart:
-        wrong += sum(_apart(story, wish.workers) for story in adapterpoints.STORIES)
+        wrong += sum(_apart(story, wish.workers) for story in APART)
     return 1 if wrong else 0
 
 

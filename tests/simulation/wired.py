@@ -164,7 +164,8 @@ def _rows(path: Path, name: str) -> Checked | DropFault:
 class Real:
     """The adapters of a Lambda, by the names they have on a stage."""
 
-    world: "WiredWorld"
+    pause: Callable[[float], None]
+    clock: Callable[[], float]
     ledger: Ledger
     bus: Bus
     definitions: Definitions
@@ -178,10 +179,41 @@ class Real:
 
     @property
     def paused(self) -> float:
-        return self.world.paused
+        return self.clock()
 
     def _pause(self, seconds: float) -> None:
-        self.world._pause(seconds)
+        self.pause(seconds)
+
+    def units(self) -> dict[str, Turn]:
+        """Every function, wired as on any stage."""
+        return Stage._units(cast("Stage", self))
+
+
+def real(
+    client: Callable[[str], Any], *, pause: Callable[[float], None], clock: Callable[[], float]
+) -> Real:
+    """The adapters over the clients of an account."""
+    objects = Objects(client("s3"))
+    return Real(
+        pause=pause,
+        clock=clock,
+        ledger=Ledger(client("dynamodb"), "ledger"),
+        bus=Bus(client("events"), "sluice"),
+        definitions=Definitions(client("ssm"), NAMES, objects),
+        drops=QuickDrops(client("s3"), bucket="data"),
+        objects=objects,
+        schedules=Schedules(
+            client("scheduler"),
+            group="sluice",
+            role_arn="arn:aws:iam::123456789012:role/schedule",
+            bus_arn="arn:aws:events:us-east-1:123456789012:event-bus/sluice",
+            undelivered_arn="arn:aws:sqs:us-east-1:123456789012:undelivered",
+        ),
+        jobs=Jobs(client("sagemaker")),
+        registry=Registry(client("sagemaker"), NAMES),
+        endpoints=Endpoints(client("sagemaker"), client("sagemaker-runtime"), NAMES),
+        traffic=TrafficMetrics(client("cloudwatch"), NAMES),
+    )
 
 
 class WiredWorld(World):
@@ -196,9 +228,14 @@ class WiredWorld(World):
     """Whether an endpoint comes to rest while a function waits for it."""
 
     def __init__(
-        self, *, approval: str = "auto", tell: Callable[[str], None] | None = None
+        self,
+        *,
+        approval: str = "auto",
+        twice: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.deployed = deployed(approval)
+        self._twice = twice
         self.attempts = 0
         """How often an invocation was a retry."""
         self.touched_by_story: set[str] = set()
@@ -238,27 +275,8 @@ class WiredWorld(World):
 
     def _units(self) -> dict[str, Turn]:
         """Wired as on any stage, with the real adapters."""
-        client, objects = self.clients, Objects(self.clients("s3"))
-        self.real = Real(
-            world=self,
-            ledger=Ledger(client("dynamodb"), "ledger"),
-            bus=Bus(client("events"), "sluice"),
-            definitions=Definitions(client("ssm"), NAMES, objects),
-            drops=QuickDrops(client("s3"), bucket="data"),
-            objects=objects,
-            schedules=Schedules(
-                client("scheduler"),
-                group="sluice",
-                role_arn="arn:aws:iam::123456789012:role/schedule",
-                bus_arn="arn:aws:events:us-east-1:123456789012:event-bus/sluice",
-                undelivered_arn="arn:aws:sqs:us-east-1:123456789012:undelivered",
-            ),
-            jobs=Jobs(client("sagemaker")),
-            registry=Registry(client("sagemaker"), NAMES),
-            endpoints=Endpoints(client("sagemaker"), client("sagemaker-runtime"), NAMES),
-            traffic=TrafficMetrics(client("cloudwatch"), NAMES),
-        )
-        return Stage._units(cast("Stage", self.real))
+        self.real = real(self.clients, pause=self._pause, clock=lambda: self.paused)
+        return self.real.units()
 
     # what goes wrong at a call
 
@@ -297,6 +315,11 @@ class WiredWorld(World):
         if mode in _AFTER:
             raise ReadTimeoutError(endpoint_url=asked.host)
         return answer
+
+    def deliver(self, raw: Envelope) -> None:
+        super().deliver(raw)
+        if self._twice:
+            super().deliver(raw)
 
     def _pause(self, seconds: float) -> None:
         self.paused += 50 * seconds
