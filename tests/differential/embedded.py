@@ -1,7 +1,7 @@
 """A scenario on the embedded AWS: its jobs and servers are processes, its events come by a queue.
 
 The functions are the real ones over real adapters, invoked here one event at a time in the order in
-which EventBridge delivers. Time is real; the sweep sees it an hour later when nothing else moves.
+which EventBridge delivers. Time is real; when nothing moves the sweep looks at it as if an hour had gone by.
 """
 
 import json
@@ -41,6 +41,7 @@ _LONGEST = 240.0
 _REQUESTS = 260
 _ENOUGH = 110
 _ERRORS = 5
+_LATER = 5
 
 
 class Embedded:
@@ -163,8 +164,21 @@ class Embedded:
             if idle and condition():
                 return
             assert time.monotonic() < deadline, f"not within {_LONGEST} s: {what}"
-            if idle and time.monotonic() - self.heard > _IDLE:
+            if self._at_work():
+                self.heard = time.monotonic()
+            elif idle and time.monotonic() - self.heard > _IDLE:
                 self._quiet()
+
+    def _at_work(self) -> bool:
+        """Whether SageMaker has something to tell soon: then the sweep is not first."""
+        sagemaker = self.client("sagemaker")
+        running = {"StatusEquals": "InProgress"}
+        return bool(
+            sagemaker.list_training_jobs(**running)["TrainingJobSummaries"]
+            or sagemaker.list_processing_jobs(**running)["ProcessingJobSummaries"]
+            or sagemaker.list_endpoints(StatusEquals="Creating")["Endpoints"]
+            or sagemaker.list_endpoints(StatusEquals="Updating")["Endpoints"]
+        )
 
     def _quiet(self) -> None:
         self._person_approves()
@@ -182,7 +196,10 @@ class Embedded:
         for message in messages:
             sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
             raw = json.loads(message["Body"])
-            self._before(raw)
+            if self._before(raw):
+                later = {"MessageBody": message["Body"], "DelaySeconds": _LATER}
+                sqs.send_message(QueueUrl=self._queue, **later)
+                continue
             for unit in routed_to(raw) * (2 if self._scenario.twice else 1):
                 self.heard = time.monotonic()
                 self._turn(unit, raw)
@@ -196,26 +213,29 @@ class Embedded:
         except COMES_AGAIN:
             self._again.append((unit, raw))
 
-    def _before(self, raw: Envelope) -> None:
-        """Whoever judges a step has traffic to judge by."""
-        if raw["detail-type"] == "RolloutStepDue":
-            for rollout in self._records():
-                if isinstance(rollout, RolloutRecord) and rollout.state is RolloutState.SHIFTING:
-                    self._traffic(rollout)
+    def _before(self, raw: Envelope) -> bool:
+        """Whoever judges a step has traffic to judge by; whether an alarm rings and comes first."""
+        records = self._records() if raw["detail-type"] == "RolloutStepDue" else []
+        shifting = [
+            rollout
+            for rollout in records
+            if isinstance(rollout, RolloutRecord) and rollout.state is RolloutState.SHIFTING
+        ]
+        return any(self._traffic(rollout) for rollout in shifting)
 
-    def _traffic(self, rollout: RolloutRecord) -> None:
-        """Users ask, until CloudWatch knows of enough; a version that fails sets off its alarm."""
+    def _traffic(self, rollout: RolloutRecord) -> bool:
+        """Users ask, until CloudWatch knows of enough; whether a version's alarm rings of it."""
         variant, failed = rollout.challenger.variant, 0
         for _ in range(_REQUESTS):
             failed += self._asks()
         if failed > _ERRORS:
-            self._rings(variant)
-            return
+            return self._rings(variant)
         deadline = time.monotonic() + _LONGEST
         since = rollout.step_since
         while self._requests(variant, since) < min(_ENOUGH, _REQUESTS * rollout.weight // 200):
             assert time.monotonic() < deadline, f"CloudWatch does not see the traffic on {variant}"
             time.sleep(0.2)
+        return False
 
     def _requests(self, variant: str, since: datetime) -> int:
         now = datetime.now(UTC) + timedelta(minutes=1)
@@ -231,11 +251,11 @@ class Embedded:
             return False
         return True
 
-    def _rings(self, variant: str) -> None:
-        """The alarm of a variant, once."""
+    def _rings(self, variant: str) -> bool:
+        """The alarm of a variant, once; whether it has only now."""
         name, cloudwatch = NAMES.alarm(MODEL, variant, "5xx"), self.client("cloudwatch")
         if name in self._rung:
-            return
+            return False
         self._rung.add(name)
         where = {"EndpointName": NAMES.endpoint(MODEL), "VariantName": variant}
         cloudwatch.put_metric_alarm(
@@ -250,6 +270,7 @@ class Embedded:
             ComparisonOperator="GreaterThanOrEqualToThreshold",
         )
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="it fails")
+        return True
 
     # what there is to see
 

@@ -98,6 +98,12 @@ def left_behind(world: WiredWorld) -> None:
     world.endpoints.endpoints[MODEL] = _Endpoint(asked="once")
 
 
+def overtaken(world: WiredWorld) -> None:
+    """A champion comes while the next candidate is evaluated: it is evaluated once more."""
+    _drop(world, "monday", 0.95, 0)
+    _drop(world, "tuesday", 0.97, 15)
+
+
 def undeployed(world: WiredWorld) -> None:
     """SageMaker goes back to the fleet before without a word."""
     _drop(world, "monday", 0.95, 0)
@@ -200,6 +206,7 @@ STORIES: dict[str, Story] = {
     "once more": Story(once_more),
     "code by hand": Story(code_by_hand),
     "unreadable": Story(unreadable),
+    "overtaken": Story(overtaken),
     "refusals": Story(stories.refusals),
     "rejection": Story(stories.rejection),
     "promotion": Story(stories.promotion),
