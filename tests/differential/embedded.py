@@ -1,7 +1,8 @@
 """A scenario on the embedded AWS: its jobs and servers are processes, its events come by a queue.
 
 The functions are the real ones over real adapters, invoked here one event at a time in the order in
-which EventBridge delivers. Time is real; when nothing moves the sweep looks at it as if an hour had gone by.
+which EventBridge delivers. Time is real; when nothing moves, the sweep looks as if an hour had gone
+by.
 """
 
 import json
