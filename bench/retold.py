@@ -62,7 +62,7 @@ class Told:
 def has_ended(stage: Stage, name: str) -> bool:
     """A drop whose whole consequence is there: turned away, or judged and rolled out."""
     drop = stage.record(name)
-    if drop is None or not drop.settled:
+    if drop is None or not drop.ended:
         return False
     if drop.state is not DropState.ACCEPTED:
         return True
@@ -119,7 +119,7 @@ def _is_rolling_out(stage: Stage) -> bool:
 
 def _is_receiving(stage: Stage) -> bool:
     names = (*ACCEPTED, "wrong-schema", "not-a-number")
-    return any((drop := stage.record(name)) and not drop.settled for name in names)
+    return any((drop := stage.record(name)) and not drop.ended for name in names)
 
 
 _WORK: dict[str, Callable[[Stage], bool]] = {

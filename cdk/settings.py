@@ -51,6 +51,7 @@ def settings_of(
         "artifact_bucket": storage.artifacts.bucket_name,
         "schedule_group": messaging.schedules.schedule_group_name,
         "schedule_role_arn": messaging.schedule_role.role_arn,
+        "max_running": stage.max_running,
         "training_role_arn": roles.training.role_arn,
         "training_image": training_image,
         "evaluation_role_arn": roles.evaluation.role_arn,

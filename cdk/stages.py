@@ -27,6 +27,8 @@ class Stage:
     """Whether the ledger refuses deletion."""
     log_retention: logs.RetentionDays
     log_level: str
+    max_running: int
+    """Training jobs at a time, of all models together."""
 
     @property
     def prefix(self) -> str:
@@ -40,6 +42,7 @@ DEV = Stage(
     protected=False,
     log_retention=logs.RetentionDays.TWO_WEEKS,
     log_level="INFO",
+    max_running=20,
 )
 PROD = Stage(
     name="prod",
@@ -47,6 +50,7 @@ PROD = Stage(
     protected=True,
     log_retention=logs.RetentionDays.ONE_YEAR,
     log_level="INFO",
+    max_running=20,
 )
 
 STAGES: MappingProxyType[str, Stage] = MappingProxyType({s.name: s for s in (DEV, PROD)})

@@ -122,7 +122,8 @@ def run_of(deployed: Deployed) -> Callable[[str], str]:
 def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> Asked:
     """Ask for a run, perhaps with other code.
 
-    One that failed is begun once more; raises NothingToDoError for one that is under way or judged.
+    One that failed is begun once more, and one that waits begins as soon as there is room and
+    money for it; raises NothingToDoError for one that is under way or judged.
     """
     known = deployed(home, model)
     wanted = _dataset(home, model, dataset)
@@ -132,16 +133,17 @@ def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> Asked
         config = _definition(folder).digest
         uri, code = _upload_code(home, model, folder)
     run = run_id(model=model, dataset=wanted, config=config, code=code or known.code)
-    failed = _failed(home, run)
-    attempt = failed.attempt + 1 if failed else 1
+    known_run = _may_begin(home, run)
+    attempt = _attempt(known_run)
     home.bus.publish(
         TrainingRequested(
             model=model,
             dataset=wanted,
             code_uri=uri,
             code=code,
-            run=run if failed else None,
-            attempt=attempt if failed else None,
+            run=run if known_run else None,
+            attempt=attempt if known_run else None,
+            person=True,
             cause="sluice train",
             traceparent=child_of(None),
         )
@@ -149,10 +151,17 @@ def train(home: Home, model: str, *, dataset: str, folder: Path | None) -> Asked
     return Asked(model, wanted, run, attempt)
 
 
-def _failed(home: Home, run: str) -> RunRecord | None:
-    """The run if it failed; None when there is none yet."""
+def _attempt(run: RunRecord | None) -> int:
+    """The attempt that is asked for."""
+    if run is None:
+        return 1
+    return run.attempt + 1 if run.state is RunState.FAILED else run.attempt
+
+
+def _may_begin(home: Home, run: str) -> RunRecord | None:
+    """The run if it failed or waits; None when there is none yet."""
     found = home.ledger.get(RunRecord, run)
-    if found is not None and found.state is not RunState.FAILED:
+    if found is not None and found.state not in {RunState.FAILED, RunState.PARKED}:
         raise NothingToDoError(
             f"run {run} is {found.state} already: the same data, definition and code"
             f" are the same run; `sluice show {run}`"

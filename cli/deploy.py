@@ -16,6 +16,7 @@ ACCOUNT = "123456789012"
 """The account number of the embedded AWS."""
 _OURS = re.compile(r"([A-Z]+(?:_[A-Z]+)+): (.+)")
 """A refusal of app.py: a code of ours and what to do."""
+_TELLING = ("_FAILED", "ERROR", "Error:", "❌", ": fail: ")
 _STRANGE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
@@ -117,6 +118,8 @@ def _telling(said: str) -> str:
     """The line of CDK's output that says what went wrong."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     marked = [
-        line for line in lines if any(mark in line for mark in ("_FAILED", "ERROR", "Error:", "❌"))
+        line
+        for line in lines
+        if any(mark in line for mark in _TELLING) and not line.endswith("AggregateError:")
     ]
     return (marked or lines or ["it said nothing"])[-1]

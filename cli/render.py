@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cli.status import Status
+from cli.status import ModelStatus, Status
 from functions.evidence import Evidence
 from functions.ledger import DropRecord, Record, RolloutRecord, RunRecord
 
@@ -137,10 +137,24 @@ def status(console: Console, found: Status) -> None:
             console.print(f"  version {model.waiting} waits for its turn", highlight=False)
         if model.last_run and model.last_state:
             console.print(f"  last run {model.last_run} {state(model.last_state)}")
+        _trainings(console, model)
     if not found.models:
         console.print("no drop has arrived yet; `sluice drop MODEL PATH`")
     if found.overdue:
         console.print(f"[yellow]{found.overdue} records overdue[/]: the sweep will ask again")
+
+
+def _trainings(console: Console, model: ModelStatus) -> None:
+    """What waits and for what, what trains, and what that costs."""
+    for run in model.parked:
+        line = f"  run {run.run} waits, {run.reason}: {escape(run.message)}"
+        console.print(line, highlight=False)
+    if model.training or model.spent:
+        console.print(
+            f"  {model.training} training; {model.spent:.2f} USD today,"
+            f" up to {model.reserved:.2f} more reserved",
+            highlight=False,
+        )
 
 
 def fields(console: Console, told: Mapping[str, object]) -> None:

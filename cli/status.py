@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.home import Home
-from functions.ledger import EndpointRecord, RolloutRecord, RunRecord
+from functions.allowance import AllowanceRecord
+from functions.ledger import EndpointRecord, RolloutRecord, RunRecord, RunState
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A run that waits."""
+
+    run: str
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,14 @@ class ModelStatus:
     """The newest version approved meanwhile."""
     last_run: str | None
     last_state: str | None
+    parked: list[Parked]
+    """Runs that wait, and for what."""
+    training: int
+    """Training jobs that hold a place."""
+    spent: float
+    """USD that trainings have come to today, by the day in UTC."""
+    reserved: float
+    """The most USD that those under way may still cost."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ def status_of(home: Home) -> Status:
         models=[
             _model(home, m, endpoints.get(m), [r for r in runs if r.model == m]) for m in models
         ],
-        overdue=len(home.ledger.overdue(datetime.now(UTC), limit=100)),
+        overdue=sum(1 for _ in home.ledger.overdue(datetime.now(UTC), limit=100)),
     )
 
 
@@ -62,6 +80,7 @@ def _model(
     held = endpoint.rollout if endpoint else None
     rollout = home.ledger.get(RolloutRecord, held) if held else None
     last = runs[-1] if runs else None
+    allowance = home.ledger.get(AllowanceRecord, model) or AllowanceRecord(scope=model)
     return ModelStatus(
         model=model,
         champion=endpoint.champion.version if endpoint and endpoint.champion else None,
@@ -73,4 +92,12 @@ def _model(
         waiting=endpoint.waiting if endpoint else None,
         last_run=last.run if last else None,
         last_state=last.state.value if last else None,
+        parked=[
+            Parked(run.run, str(run.reason or ""), run.message)
+            for run in runs
+            if run.state is RunState.PARKED
+        ],
+        training=len(allowance.reserved),
+        spent=allowance.spent_on(datetime.now(UTC)),
+        reserved=allowance.outstanding,
     )

@@ -49,7 +49,7 @@ class Watch:
         """From a drop to its champion, or to whatever it ends with; `run_of` its dataset."""
         record = self._until(
             lambda: self.ledger.get(DropRecord, f"{model}#{drop}"),
-            lambda found: found.settled,
+            lambda found: found.ended,
             drop_line,
         )
         if record.state is not DropState.ACCEPTED or record.dataset is None:

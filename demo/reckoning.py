@@ -101,7 +101,7 @@ def _at_the_end(story: Story, claims: Claims, users: Sequence[Answer]) -> None:
     drops = story.drops()
     claims.claim(
         "every drop has a terminal record",
-        holds=bool(drops) and all(drop.settled for drop in drops),
+        holds=bool(drops) and all(drop.ended for drop in drops),
         seen=f"{len(drops)} drops",
     )
 

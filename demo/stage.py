@@ -44,7 +44,7 @@ class Stage:
 
     def settled(self, drop: str) -> DropRecord:
         """A drop once it is accepted, rejected or expired."""
-        return self.until(lambda: _if(self.record(drop), lambda d: d.settled), f"drop {drop}")
+        return self.until(lambda: _if(self.record(drop), lambda d: d.ended), f"drop {drop}")
 
     def runs(self) -> list[RunRecord]:
         """Every run, oldest first."""

@@ -91,6 +91,8 @@ def _toml(value: object, said: str) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if not seconds:
+        return "0s"
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g}{unit}"

@@ -21,7 +21,6 @@ _MOTO = (
     "sts",
     "kms",
     "ecr",
-    "application-autoscaling",
 )
 _INTRODUCTION = """# The embedded AWS, operation by operation
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from docs.definition_page import definition_page
 from docs.embedded_page import embedded_page
 from docs.event_page import event_page
+from docs.machine_page import machine_page
 from docs.reason_page import reason_page
 from docs.route_page import route_page
 
@@ -17,6 +18,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "embedded-aws.md": embedded_page,
         "events.md": event_page,
+        "machines.md": machine_page,
         "model-toml.md": definition_page,
         "reasons.md": reason_page,
         "routes.md": route_page,

@@ -59,7 +59,7 @@ def makers_of(classes: frozenset[str]) -> dict[str, list[str]]:
 
 
 def users_of(enum: str) -> dict[str, list[str]]:
-    """Which files under `functions/` name each member of an enum, by the member's name."""
+    """Which files of ours in a Lambda name each member of an enum, by the member's name."""
 
     def named(node: ast.AST) -> str | None:
         match node:
@@ -67,7 +67,7 @@ def users_of(enum: str) -> dict[str, list[str]]:
                 return member
         return None
 
-    return _files(named)
+    return _files(named, "events", "functions")
 
 
 def codes_in(*folders: str) -> dict[str, list[str]]:

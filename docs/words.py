@@ -21,7 +21,9 @@ _NAMED: tuple[tuple[object, str], ...] = (
     (foreign.Moment, "time"),
     (foreign.Status, "status"),
     (definition.Seconds, "duration"),
+    (definition.Pause, "duration"),
     (definition.Share, "share 0 … 1"),
+    (definition.Dollars, "USD"),
 )
 _PLAIN: dict[object, str] = {
     str: "text",

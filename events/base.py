@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from events.words import Traceparent
+from events.words import Reason, Traceparent
 
 SOURCE = "sluice"
 Pattern = dict[str, Any]
@@ -15,6 +15,9 @@ Pattern = dict[str, Any]
 
 class EventError(ValueError):
     """An event that does not say what its kind must say; the message names event and field."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"{Reason.BAD_EVENT}: {said}")
 
 
 def narrowed(pattern: Pattern, detail: Mapping[str, Any]) -> Pattern:
@@ -65,6 +68,8 @@ class Event(BaseModel):
         """Parse the EventBridge envelope `raw`; raises EventError."""
         try:
             return cls.model_validate_json(json.dumps(raw.get("detail")))
+        except RecursionError as error:
+            raise EventError(f"{cls.detail_type()}: detail: nested too deep") from error
         except ValidationError as error:
             raise EventError(complaint(cls.detail_type(), error)) from error
 

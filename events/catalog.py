@@ -51,6 +51,8 @@ class TrainingRequested(Event):
     """A run that exists and was not started yet: begin it, whatever is deployed by now."""
     attempt: int | None = None
     """Of a run that failed: begin it once more, as this attempt. Said twice it is begun once."""
+    person: bool = False
+    """Whether a person asks: then neither a cooldown nor refused candidates hold it up."""
     cause: str
 
     @model_validator(mode="after")
@@ -70,7 +72,10 @@ class TrainingStarted(Event):
 
 
 class TrainingParked(Event):
-    """The run cannot begin yet (no room, nothing to judge it on); the sweep asks again."""
+    """The run cannot begin yet; its reason says what it waits for.
+
+    Said by start_training, and by start_evaluation for a job that found no capacity.
+    """
 
     publisher: ClassVar[str] = "start_training"
     run: RunId
@@ -178,7 +183,7 @@ class RolloutStarted(Event):
 
 
 class RolloutStepDue(Event):
-    """A step's bake is over: look at the evidence and decide. Also said by the sweep."""
+    """A step's bake is over, or a look within it is due. Also said by the sweep."""
 
     publisher: ClassVar[str] = "step_rollout"
     rollout: str
@@ -186,6 +191,8 @@ class RolloutStepDue(Event):
     step: int
     hold: int = 0
     """Which bake of the step is over: another one's end moves nothing."""
+    look: int = 0
+    """Within the bake the how-manyth look for bad news; 0 says that the bake is over."""
 
 
 class RolloutAdvanced(Event):

@@ -17,15 +17,15 @@ def moment(value: object) -> object:
         read = datetime.fromisoformat(value)
         return read if read.tzinfo else read.replace(tzinfo=UTC)
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return _since_epoch(float(value) / 1000)
+        return _since_epoch(value)
     return value
 
 
-def _since_epoch(seconds: float) -> datetime:
+def _since_epoch(milliseconds: str | float) -> datetime:
     try:
-        return datetime.fromtimestamp(seconds, tz=UTC)
+        return datetime.fromtimestamp(float(milliseconds) / 1000, tz=UTC)
     except OverflowError as error:
-        raise ValueError(f"{seconds:g} s after 1970 is no time") from error
+        raise ValueError(f"{str(milliseconds)[:20]} ms after 1970 is no time") from error
 
 
 def _is_number(text: str) -> bool:
@@ -223,6 +223,24 @@ class AlarmMetric(Foreign):
     dimensions: dict[str, str] = Field(default_factory=dict)
 
 
+class AlarmStatistic(Foreign):
+    """A metric and how it is reckoned."""
+
+    metric: AlarmMetric = Field(default_factory=lambda: AlarmMetric())
+
+
+class AlarmQuery(Foreign):
+    """One of an alarm's metrics; an expression over others has no statistic."""
+
+    statistic: AlarmStatistic | None = Field(default=None, alias="metricStat")
+
+
+class AlarmConfiguration(Foreign):
+    """What an alarm watches."""
+
+    metrics: tuple[AlarmQuery, ...] = ()
+
+
 class AlarmChanged(Foreign):
     """An alarm went to OK, ALARM or INSUFFICIENT_DATA."""
 
@@ -230,15 +248,13 @@ class AlarmChanged(Foreign):
     detail_types: ClassVar[tuple[str, ...]] = ("CloudWatch Alarm State Change",)
     alarm: str = Field(alias="alarmName")
     state: AlarmState
-    configuration: dict[str, Any] = Field(default_factory=dict)
+    configuration: AlarmConfiguration = Field(default_factory=lambda: AlarmConfiguration())
 
     @property
     def metric(self) -> AlarmMetric:
         """The first metric the alarm returns data for; empty for a composite alarm."""
-        for one in self.configuration.get("metrics", []):
-            if "metricStat" in one:
-                return AlarmMetric.model_validate(one["metricStat"].get("metric", {}))
-        return AlarmMetric()
+        found = (one.statistic.metric for one in self.configuration.metrics if one.statistic)
+        return next(found, AlarmMetric())
 
 
 class ScheduleFired(Foreign):

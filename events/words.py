@@ -57,7 +57,19 @@ class Reason(StrEnum):
     NO_HOLDOUT = "NO_HOLDOUT"
     """There is nothing to judge on yet; the run waits, and begins once the holdout is there."""
     NO_CAPACITY = "NO_CAPACITY"
-    """SageMaker has no room or the quota is used up; the run waits and asks again."""
+    """SageMaker has no room or the quota is used up: the run asks again along `[training]
+    instances`, and ends when `[training] max_wait` is over."""
+    COOLDOWN = "COOLDOWN"
+    """The last training began less than `[training] cooldown` ago; the run waits."""
+    TOO_MANY_RUNNING = "TOO_MANY_RUNNING"
+    """As many training jobs run as the model or the stage may have; the run waits."""
+    OVER_BUDGET = "OVER_BUDGET"
+    """It may cost more than `[training.budget]` leaves: of the day, then it waits; of the run, then
+    it ends."""
+    NOT_HELPING = "NOT_HELPING"
+    """`[training] stop_after` candidates in a row were refused; `sluice train` begins it."""
+    SUPERSEDED = "SUPERSEDED"
+    """It waited, and a newer drop of the model took its place; `sluice train` begins it."""
     REPORT_UNREADABLE = "REPORT_UNREADABLE"
     """The evaluation left no report that can be read."""
     BELOW_MINIMUM = "BELOW_MINIMUM"
@@ -76,6 +88,8 @@ class Reason(StrEnum):
     """Its typical minute's p99 is above `[serving] latency`, and the champion's is not."""
     ASKED_BY_PERSON = "ASKED_BY_PERSON"
     """A person rejected the version or asked for the traffic back."""
+    BAD_EVENT = "BAD_EVENT"
+    """An event does not say what its kind must say; it waits in the dead-letter queue."""
 
 
 def is_model_name(text: str) -> bool:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from events.words import is_model_name
+from functions import prices
 from functions.names import digest_of
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -55,10 +56,15 @@ _LONGEST_TRAINING = 5 * 86400
 """SageMaker lets an account train no longer unless its quota is raised; 28 days are the end."""
 _LONGEST_EVALUATION = 9 * 86400
 """The end of any processing job."""
+_GUARDS = frozenset({"checkpoint", "max_wait", "cooldown", "max_running", "stop_after", "budget"})
+"""Keys of `[training]` that decide when a job runs, and nothing of what comes out of it."""
 MOST_CLASSES = 1000
 _MANY = 100_000
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
+Pause = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=_LONGEST, allow_inf_nan=False)]
+"""A duration that may be none."""
 Share = Annotated[float, Field(ge=0, le=1)]
+Dollars = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
 Instance = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 Span = Annotated[tuple[float, float], AfterValidator(_rising)]
@@ -113,16 +119,88 @@ class Hyperparameters(Section):
     """On a CPU; one gives the same bits on any number of cores."""
 
 
+class Budget(Section):
+    """`[training.budget]`: what training jobs may cost, in USD; without a limit nobody is held up.
+
+    Before a job is asked for, the most that it may cost is reserved; after its end its real cost
+    takes the place of that.
+    """
+
+    per_run: Dollars | None = None
+    """Over all attempts of a run; then it ends as OVER_BUDGET."""
+    per_day: Dollars | None = None
+    """Of a model, by the day in UTC; runs wait for the next day as OVER_BUDGET."""
+    prices: dict[Instance, Dollars] = Field(default_factory=dict)
+    """USD an hour by instance type, where `functions/prices.py` has another one or none."""
+
+
 class Training(Section):
-    """`[training]`: where and how long."""
+    """`[training]`: where, how long, how often and at what cost."""
 
     instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
-    """In the order of preference; for now the first is used."""
+    """In the order of preference: where there is no capacity, the next one is asked for."""
     max_runtime: Seconds = Field(default=3600, ge=1, le=_LONGEST_TRAINING)
     """At least one second, at most five days."""
     spot: bool = True
     """Managed spot: cheaper, may be interrupted, and goes on from the last checkpoint."""
+    checkpoint: bool = True
+    """Keep checkpoints in S3, from which an interrupted job goes on; spot is refused without."""
+    max_wait: Seconds = 86400
+    """How long a run waits for capacity, over all `instances`; then it ends as NO_CAPACITY."""
+    cooldown: Pause = 0
+    """From one training's begin to the next: of the drops meanwhile the newest waits (COOLDOWN),
+    the others are SUPERSEDED."""
+    max_running: int = Field(default=4, ge=1, le=_MANY)
+    """Training jobs of the model at a time; the next ones wait as TOO_MANY_RUNNING."""
+    stop_after: int = Field(default=2, ge=0, le=100)
+    """So many candidates in a row that the gate refuses: further drops wait as NOT_HELPING for
+    `sluice train`, for other code or keys, or for a drop with a fifth more rows. 0: never."""
+    budget: Budget = Budget()
     hyperparameters: Hyperparameters = Hyperparameters()
+
+    @model_validator(mode="after")
+    def _goes_on_when_interrupted(self) -> "Training":
+        if self.spot and not self.checkpoint:
+            raise ValueError(
+                "spot = true without checkpoints: an interrupted job would begin anew;"
+                " set checkpoint = true or spot = false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_budget(self) -> "Training":
+        limits = [(f"per_{of}", getattr(self.budget, f"per_{of}")) for of in ("run", "day")]
+        for name, limit in limits:
+            if limit is not None:
+                self._may_cost(limit, name)
+        return self
+
+    def _may_cost(self, limit: float, name: str) -> None:
+        hourly = self.hourly()
+        for instance in self.instances:
+            if instance not in hourly:
+                raise ValueError(
+                    f"[budget] {name} with {instance}, whose price nobody knows here;"
+                    f' write [training.budget.prices] "{instance}" = USD an hour'
+                )
+            if (most := self.cost_at(hourly[instance])) > limit:
+                raise ValueError(
+                    f"[budget] {name} = {limit:g} is less than one job may cost:"
+                    f" {instance} for max_runtime comes to {most:.2f} USD"
+                )
+
+    def hourly(self) -> dict[str, float]:
+        """USD an hour by instance type, as far as prices are known."""
+        known = {each: prices.hourly(each, self.budget.prices) for each in self.instances}
+        return {each: price for each, price in known.items() if price is not None}
+
+    def dearest(self) -> float:
+        """The most that one job may cost on any of its instance types; those unpriced cost 0."""
+        return max((self.cost_at(price) for price in self.hourly().values()), default=0.0)
+
+    def cost_at(self, hourly: float) -> float:
+        """The most that one job may cost at this price."""
+        return prices.estimate(hourly, seconds=self.max_runtime, count=1, spot=self.spot)
 
 
 class Evaluation(Section):
@@ -155,11 +233,16 @@ class Serving(Section):
     hardware: Literal["gpu", "cpu"] = "gpu"
     """With `gpu` the endpoint gets the machine image whose driver the serving image needs."""
     instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
-    """In the order of preference; for now the first is used."""
+    """In the order of preference: where the quota of one is used up, the next one is asked for, for
+    champion and challenger alike."""
     max_batch: int = Field(default=32, ge=1, le=1024)
     """Rows that are computed together at most."""
     latency: Seconds = 0.25
     """The slowest acceptable p99 of the model's answer."""
+
+
+Rule = Literal["errors", "refused", "slower"]
+"""What a challenger is compared with the champion by."""
 
 
 class Rollout(Section):
@@ -175,8 +258,16 @@ class Rollout(Section):
     """Requests the challenger must have answered within a step before it moves on."""
     promote_requests: int = Field(default=100, ge=1)
     """Requests over the whole rollout before promotion."""
-    max_errors: Share = 0.01
-    """Error share a challenger may have beyond the champion's."""
+    max_errors: Share = 0.005
+    """Share of its requests that a challenger may fail or refuse beyond the champion's."""
+    max_slower: Share = 0.005
+    """Share of its answers beyond the champion's that may be slower than the champion's p99."""
+    false_alarm: Share = 0.01
+    """Chance that a rollout of an equally good challenger is taken back by the comparison."""
+    look: Seconds = 60
+    """How often the arms are compared within a bake; bad news does not wait for its end."""
+    dry_run: tuple[Rule, ...] = ()
+    """Comparisons that only tell what they would have done: `errors`, `refused`, `slower`."""
 
     @model_validator(mode="after")
     def _rise_to_all(self) -> "Rollout":
@@ -220,7 +311,11 @@ class Definition(Section):
     @property
     def digest(self) -> str:
         """Identity of what shapes a candidate: data, training and evaluation, not the rollout."""
-        shaping = self.model_dump(mode="json", include={"data", "training", "evaluation"})
+        shaping = self.model_dump(
+            mode="json",
+            include={"data", "training", "evaluation"},
+            exclude={"training": set(_GUARDS)},
+        )
         return digest_of(shaping)
 
 

@@ -22,10 +22,18 @@ MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
 
 
-def _inside(name: str) -> str:
+LARGEST_MANIFEST = 16 << 20
+"""Bytes of a manifest that are read at most: some hundred thousand files."""
+
+
+def _leads_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    outside = path.is_absolute() or not path.parts or ".." in path.parts
-    if outside or name != str(path) or name in {MANIFEST, SUCCESS}:
+    inside = path.parts and not path.is_absolute() and ".." not in path.parts
+    return bool(inside) and name == str(path)
+
+
+def _inside(name: str) -> str:
+    if not _leads_inside(name) or name in {MANIFEST, SUCCESS}:
         raise ValueError(f"{name!r} is no name of a file inside the drop")
     return name
 
@@ -99,6 +107,11 @@ class Folder:
             return tuple(sorted(self.files, key=lambda f: f.name))
         there = {file.name: file for file in self.files}
         return tuple(there[p.name] for p in sorted(self.manifest.files, key=lambda p: p.name))
+
+    @property
+    def outside(self) -> str | None:
+        """The first of the files that count whose name leads out of the folder."""
+        return next((file.name for file in self.data if not _leads_inside(file.name)), None)
 
     def promise(self, name: str) -> Promise | None:
         """What the manifest says of a file."""
@@ -185,11 +198,16 @@ def strayed(name: str, seen: Checked, *, first: str, expected: Checked) -> Fault
 
 
 def place_of(key: str) -> tuple[str, str] | None:
-    """(model, drop) of a raw key `drops/<model>/<drop>/<file>`; None for any other key."""
-    parts = key.split("/")
-    if len(parts) < 4 or parts[0] != "drops" or not all(parts[1:3]) or not parts[-1]:
+    """(model, drop) of a raw key `drops/<model>/<drop>/<file>`.
+
+    A file that lies in no drop's folder is told by its own name, which no drop can have. None for
+    what a console calls a folder, and for keys outside `drops/`.
+    """
+    *folders, name = key.removeprefix("drops/").split("/")
+    if not key.startswith("drops/") or not name:
         return None
-    return parts[1], parts[2]
+    model, drop = (*folders, f"./{name}", "")[:2]
+    return model, drop
 
 
 def prefix_of(model: str, drop: str) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
 
 GPU_MACHINE_IMAGE = "al2023-ami-sagemaker-inference-gpu-4-1"
 """SageMaker's machine image whose driver takes CUDA 13, which the serving image is built for."""
@@ -42,22 +44,78 @@ class Hardware:
     role_arn: str
     instance: str
     max_batch: int
+    fallback: str = ""
+    """The instance type where it is not the first choice: then the configuration is another one."""
     machine_image: str | None = None
     """SageMaker's name of the machine image under the container; None leaves the choice to it."""
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Minute:
+    """What a variant answered in one minute."""
+
+    at: datetime
+    requests: int = 0
+    errors: int = 0
+    """Requests the container failed on (5xx)."""
+    refused: int = 0
+    """Requests it turned away (4xx)."""
+    slower: int = 0
+    """Answers that took longer than they were counted against."""
+    latency_p99: float | None = None
+    """Seconds, of the model's own answer."""
 
 
 @dataclass(frozen=True)
 class Traffic:
     """What a variant answered over a stretch of time."""
 
-    requests: int
-    errors: int
-    """Requests the container failed on (5xx)."""
-    latency_p99: float | None = None
-    """Seconds, of the model's own answer in a typical minute; None without requests."""
+    minutes: tuple[Minute, ...] = ()
+    """Those with any traffic, by time."""
+
+    @property
+    def requests(self) -> int:
+        return sum(each.requests for each in self.minutes)
+
+    @property
+    def errors(self) -> int:
+        return sum(each.errors for each in self.minutes)
+
+    @property
+    def refused(self) -> int:
+        return sum(each.refused for each in self.minutes)
+
+    @property
+    def latency_p99(self) -> float | None:
+        """Seconds, of the model's own answer in a typical (median) minute; None without requests.
+
+        One slow answer makes a slow minute where there is little traffic; only half of the
+        minutes make a slow variant.
+        """
+        slow = [each.latency_p99 for each in self.minutes if each.latency_p99 is not None]
+        return median(slow) if slow else None
+
+    def since(self, at: datetime) -> "Traffic":
+        """Its part from the minute of `at` on."""
+        return Traffic(tuple(each for each in self.minutes if each.at > at - MINUTE))
 
 
-NO_TRAFFIC = Traffic(0, 0)
+NO_TRAFFIC = Traffic()
+
+
+@dataclass(frozen=True)
+class Arms:
+    """What challenger and champion answered in the same stretch of time."""
+
+    challenger: Traffic = NO_TRAFFIC
+    champion: Traffic = NO_TRAFFIC
+
+    def since(self, at: datetime) -> "Arms":
+        """Their part from the minute of `at` on."""
+        return Arms(self.challenger.since(at), self.champion.since(at))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,16 @@ class JobView:
     failure: str = ""
     artifact: str | None = None
     """S3 URI of what a training job made."""
+    short: bool = False
+    """Whether it ended for want of capacity, and not through what it was to do."""
+    instance: str = ""
+    """The type of machine a training job was asked for on."""
+    billable: int | None = None
+    """Seconds of a training job that are paid; None as long as nobody says."""
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in {JobStatus.RUNNING, JobStatus.STOPPING}
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class TrainingSpec:
     dataset_uri: str
     """Folder with `dataset.json` and `s3.manifest`."""
     output_uri: str
-    checkpoint_uri: str
+    checkpoint_uri: str | None
+    """None keeps none."""
     hyperparameters: Mapping[str, str]
     environment: Mapping[str, str]
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -2,9 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +11,21 @@ from events.catalog import parsed
 from events.words import Reason
 from functions.definition import Definition
 from functions.evidence import Chain, Entry, Evidence, Subject, appended
+from functions.machines import (
+    DROP,
+    ROLLOUT,
+    RUN,
+    DropNews,
+    Machine,
+    N,
+    RolloutNews,
+    RunNews,
+    S,
+    Stays,
+)
+from functions.machines import DropState as DropState
+from functions.machines import RolloutState as RolloutState
+from functions.machines import RunState as RunState
 from functions.witness import Witness
 
 RETRY_AFTER = timedelta(minutes=5)
@@ -95,67 +108,43 @@ class Record(BaseModel):
         """Raise LedgerError when this may not come after `before`."""
 
 
-class DropState(StrEnum):
-    """Where a drop stands."""
+class Stateful(Record, Generic[S, N]):
+    """A record with a state, which only its machine moves."""
 
-    RECEIVING = "receiving"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
+    machine: ClassVar[Machine[Any, Any]]
+    state: S
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing moves it any more."""
+        return self.state in self.machine.ends
 
-class RunState(StrEnum):
-    """Where a run stands."""
+    def ignores(self, news: N) -> str | None:
+        """Why the news moves nothing in this state; None when it does."""
+        why = self.machine.ignores(self.state, news)
+        return None if why is None else f"{self._name} is {self.state}: {why}"
 
-    STARTING = "starting"
-    PARKED = "parked"
-    TRAINING = "training"
-    EVALUATING = "evaluating"
-    APPROVED = "approved"
-    HELD = "held"
-    REJECTED = "rejected"
-    FAILED = "failed"
+    def heard(self, news: N, **fields: Any) -> Self:
+        """This record once it has heard the news; raises LedgerError where that moves nothing."""
+        answer = self.machine.hears(self.state, news)
+        if isinstance(answer, Stays):
+            raise LedgerError(f"{news}: {self.ignores(news)}")
+        return self.changed(state=answer, **fields)
 
+    def follows(self, before: Self) -> None:
+        if not self.machine.leads(before.state, self.state):
+            raise LedgerError(f"{self._name}: {before.state} cannot become {self.state}")
 
-class RolloutState(StrEnum):
-    """Where a rollout stands."""
-
-    PROVISIONING = "provisioning"
-    SHIFTING = "shifting"
-    WATCHING = "watching"
-    ROLLING_BACK = "rolling_back"
-    COMPLETED = "completed"
-    ABORTED = "aborted"
-
-
-_FORWARD: MappingProxyType[str, frozenset[str]] = MappingProxyType(
-    {
-        DropState.RECEIVING: frozenset({"accepted", "rejected", "expired"}),
-        RunState.STARTING: frozenset({"parked", "training", "evaluating", "failed"}),
-        RunState.PARKED: frozenset({"starting", "training", "evaluating", "failed"}),
-        RunState.TRAINING: frozenset({"evaluating", "failed"}),
-        RunState.EVALUATING: frozenset({"training", "approved", "held", "rejected", "failed"}),
-        RunState.APPROVED: frozenset({"training"}),
-        RunState.HELD: frozenset({"approved", "rejected"}),
-        RunState.REJECTED: frozenset({"approved"}),
-        RunState.FAILED: frozenset({"starting"}),
-        RolloutState.PROVISIONING: frozenset({"shifting", "watching", "rolling_back", "aborted"}),
-        RolloutState.SHIFTING: frozenset({"watching", "rolling_back"}),
-        RolloutState.WATCHING: frozenset({"completed", "rolling_back"}),
-        RolloutState.ROLLING_BACK: frozenset({"aborted"}),
-    }
-)
+    @property
+    def _name(self) -> str:
+        return f"{self.kind.lower()} {self.key.replace('#', '/')}"
 
 
-def _forward(before: str, after: str, *, what: str) -> None:
-    if after != before and after not in _FORWARD.get(before, frozenset()):
-        raise LedgerError(f"{what}: {before} cannot become {after}")
-
-
-class DropRecord(Record):
+class DropRecord(Stateful[DropState, DropNews]):
     """A drop from its first object to its end."""
 
     kind: ClassVar[str] = "DROP"
+    machine = DROP
     model: str
     drop: str
     state: DropState = DropState.RECEIVING
@@ -170,18 +159,12 @@ class DropRecord(Record):
     def key(self) -> str:
         return f"{self.model}#{self.drop}"
 
-    @property
-    def settled(self) -> bool:
-        return self.state is not DropState.RECEIVING
 
-    def follows(self, before: Self) -> None:
-        _forward(before.state, self.state, what=f"drop {self.model}/{self.drop}")
-
-
-class RunRecord(Record):
+class RunRecord(Stateful[RunState, RunNews]):
     """A run from its cause to the gate's verdict."""
 
     kind: ClassVar[str] = "RUN"
+    machine = RUN
     run: str
     model: str
     dataset: str
@@ -193,8 +176,22 @@ class RunRecord(Record):
     state: RunState = RunState.STARTING
     started_at: datetime
     ended_at: datetime | None = None
+    dropped_at: datetime | None = None
+    """When its drop began to arrive: of two that wait, the later one takes the other's place."""
+    rows: int | None = None
+    """Of its dataset, where that came with the drop."""
+    asked: bool = False
+    """Whether a person asked for it to begin."""
     attempt: int = 1
     """Which try at training this is; a failed run may be begun once more."""
+    instance: int = 0
+    """Which of `[training] instances` is asked for."""
+    short_since: datetime | None = None
+    """Since when there is no capacity for it."""
+    short_times: int = 0
+    """How often there was none."""
+    cost: float = 0.0
+    """USD that its training jobs have come to, as far as they have ended."""
     training_job: str | None = None
     evaluation_job: str | None = None
     evaluations: int = 0
@@ -212,9 +209,6 @@ class RunRecord(Record):
     @property
     def key(self) -> str:
         return self.run
-
-    def follows(self, before: Self) -> None:
-        _forward(before.state, self.state, what=f"run {self.run}")
 
 
 class Champion(BaseModel):
@@ -268,10 +262,11 @@ class EndpointRecord(Record):
         return self.changed(waiting=line[0] if line else None, behind=tuple(line[1:]))
 
 
-class RolloutRecord(Record):
+class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     """One version's way to all traffic, or back."""
 
     kind: ClassVar[str] = "ROLLOUT"
+    machine = ROLLOUT
     rollout: str
     model: str
     version: int
@@ -281,6 +276,8 @@ class RolloutRecord(Record):
     champion: Champion | None
     config: str
     """The endpoint configuration that holds both."""
+    instance: int = 0
+    """Which of `[serving] instances` is asked for."""
     placed: bool = False
     """Whether SageMaker took the update to that configuration."""
     state: RolloutState = RolloutState.PROVISIONING
@@ -304,15 +301,13 @@ class RolloutRecord(Record):
         return self.rollout
 
     @property
-    def ended(self) -> bool:
-        return self.state in {RolloutState.COMPLETED, RolloutState.ABORTED}
-
-    def follows(self, before: Self) -> None:
-        _forward(before.state, self.state, what=f"rollout {self.rollout}")
+    def alone(self) -> bool:
+        """Whether it watches over a first version: there is nobody to give the traffic back to."""
+        return self.state is RolloutState.WATCHING and self.champion is None
 
 
 RECORDS: tuple[type[Record], ...] = (DropRecord, RunRecord, EndpointRecord, RolloutRecord)
-"""Every kind of record."""
+"""Every kind of record that has a way to go; allowances (their own module) only count."""
 
 R = TypeVar("R", bound=Record)
 

@@ -22,7 +22,18 @@ from functions.witness import Witness, acting
 
 Seen = Event | Foreign
 _TRIES = 5
-_LOGGED = ("why", "reason", "message", "version", "behind", "step", "weight", "first", "asked")
+_LOGGED = (
+    "why",
+    "reason",
+    "message",
+    "version",
+    "behind",
+    "step",
+    "weight",
+    "first",
+    "asked",
+    "more",
+)
 """The fields of outcomes that a log line tells."""
 _SANDBOX = "AWS_LAMBDA_RUNTIME_API"
 """Only Lambda sets it."""
@@ -51,13 +62,18 @@ Turn = Callable[[Any, datetime], Told]
 
 def woken_by(raw: Mapping[str, Any], unit: str) -> Seen:
     """The event in the envelope `raw`, by what `unit` is routed; raises EventError."""
-    name = parse(event=dict(raw), model=EventBridgeModel).detail_type
+    try:
+        envelope = parse(event=dict(raw), model=EventBridgeModel)
+    except (TypeError, ValueError) as error:
+        raise EventError(f"{unit}: no EventBridge envelope: {type(error).__name__}") from error
+    name, source = envelope.detail_type, envelope.source
     for route in ROUTES:
-        if route.to == unit and name in route.pattern({})["detail-type"]:
+        pattern = route.pattern({})
+        if route.to == unit and name in pattern["detail-type"] and source in pattern["source"]:
             return route.on.from_bus(raw)
     if name in ScheduleFired.detail_types and any(every.to == unit for every in SCHEDULES):
         return ScheduleFired()
-    raise EventError(f"{unit}: no route for detail-type {name!r}")
+    raise EventError(f"{unit}: no route for detail-type {name[:80]!r} from {source[:80]!r}")
 
 
 def lambda_handler(unit: str, turn: Callable[[], Turn]) -> Callable[[dict[str, Any], object], None]:

@@ -50,7 +50,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def _log_to(state: Path, level: str) -> None:
     try:
         state.mkdir(parents=True, exist_ok=True)
-        (state / "local.log").touch()
+        (state / "local.log").open("a").close()
     except OSError as error:
         reason = error.strerror or error
         raise StateError(f"{state} cannot be written: {reason}; choose another") from error

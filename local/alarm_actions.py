@@ -1,7 +1,7 @@
-"""What an alarm does when its state changes: a message to a topic, an event to a function."""
+"""What an alarm does: a message to a topic, an event to a function, a wish to a scaling policy."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +17,7 @@ _ACTIONS = {
     "OK": "OKActions",
     "INSUFFICIENT_DATA": "InsufficientDataActions",
 }
+_SCALING = "autoscaling"
 _STATISTICS = {
     "Average": "AVERAGE",
     "Sum": "SUM",
@@ -30,18 +31,39 @@ class InvokesFunctions(Protocol):
     def invoke_async(self, function: str, payload: bytes) -> None: ...
 
 
-class AlarmActions:
-    """Carries out the actions of a state; what fails raises AwsError."""
+class ScalesTargets(Protocol):
+    def alarmed(
+        self, action: str, alarm: str, state: str, *, threshold: float, value: float | None
+    ) -> None: ...
 
-    def __init__(self, account: Account, lambdas: InvokesFunctions | None) -> None:
+
+class AlarmActions:
+    """Carries out the actions of a state; what fails raises AwsError.
+
+    `latest` is the last value that an alarm looks at, if there is one.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        lambdas: InvokesFunctions | None,
+        scaling: ScalesTargets | None,
+        latest: Callable[[Alarm], float | None],
+    ) -> None:
         self._account = account
         self._lambdas = lambdas
+        self._scaling = scaling
+        self._latest = latest
 
     def of(self, alarm: Alarm) -> list[str]:
         """The actions that the present state asks for; none when they are switched off."""
         if not alarm.actions_enabled:
             return []
         return list(alarm.settings.get(_ACTIONS[alarm.state.value], []))
+
+    def repeated(self, alarm: Alarm) -> list[str]:
+        """Those that are asked for again and again while the state lasts."""
+        return [action for action in self.of(alarm) if action.split(":")[2] == _SCALING]
 
     def carry_out(self, action: str, alarm: Alarm, before: State) -> None:
         match action.split(":")[2]:
@@ -50,8 +72,19 @@ class AlarmActions:
             case "lambda" if self._lambdas is not None:
                 event = _event(self._account, alarm, before)
                 self._lambdas.invoke_async(action, json.dumps(event).encode())
+            case "autoscaling" if self._scaling is not None:
+                self._scale(self._scaling, action, alarm)
             case service:
                 raise not_there("cloudwatch", f"an alarm action of {service}")
+
+    def _scale(self, scaling: ScalesTargets, action: str, alarm: Alarm) -> None:
+        scaling.alarmed(
+            action,
+            alarm.name,
+            alarm.state.value,
+            threshold=float(alarm.settings.get("Threshold", 0.0)),
+            value=self._latest(alarm),
+        )
 
     def _publish(self, topic: str, alarm: Alarm, before: State) -> None:
         where = _REGIONS.get(self._account.region, self._account.region)

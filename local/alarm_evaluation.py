@@ -24,10 +24,7 @@ class Evaluation:
 
     def of_metric(self, alarm: Alarm, now: datetime) -> State | None:
         """The state by the windows that end now; None keeps the present one."""
-        period = timedelta(seconds=self.clock.scaled(alarm.period.total_seconds()))
-        rule = alarm.rule
-        start = now - rule.looked_at * period
-        stretch = Stretch(start, rule.looked_at, period, alarm.period.total_seconds())
+        rule, stretch = alarm.rule, self._stretch(alarm, now)
         series, breaches = self._datapoints(alarm, stretch)
         found = {number: breaches(number, value) for number, value in series.items()}
         value = state(rule, [found.get(number) for number in range(rule.looked_at)])
@@ -38,6 +35,19 @@ class Evaluation:
         points = [(stretch.at(number), v) for number, v in sorted(series.items())]
         telling = [stretch.at(n) for n in found if found[n] == (value == "ALARM")]
         return crossed(alarm, value, points[-rule.evaluated :], telling, now)
+
+    def latest(self, alarm: Alarm, now: datetime) -> float | None:
+        """The newest value that the alarm compares, if it compares any."""
+        if alarm.composite:
+            return None
+        series, _ = self._datapoints(alarm, self._stretch(alarm, now))
+        return series[max(series)] if series else None
+
+    def _stretch(self, alarm: Alarm, now: datetime) -> Stretch:
+        """The windows that end now."""
+        seconds = alarm.period.total_seconds()
+        period = timedelta(seconds=self.clock.scaled(seconds))
+        return Stretch(now - alarm.rule.looked_at * period, alarm.rule.looked_at, period, seconds)
 
     def _datapoints(self, alarm: Alarm, stretch: Stretch) -> tuple[Series, Breaches]:
         """The values, and whether one of a period breaches; no values when they do not add up."""

@@ -1,9 +1,10 @@
 """CloudWatch alarms that evaluate and act: windows slide, so bad data counts once it is there."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import RLock
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from local.timers import Timers
 Request = dict[str, Any]
 _LONGEST_WAIT = 10.0
 _SHORTEST_WAIT = 0.05
+_REPEATED = 60.0
 _NOT_SETTINGS = frozenset({"AlarmName", "ActionsEnabled", "Tags"})
 _OF_MEMBERS = {"MetricAlarm": "MetricAlarms", "CompositeAlarm": "CompositeAlarms"}
 
@@ -52,12 +54,16 @@ class Alarms:
         metrics: Metrics,
         bus: EmitsEvents,
         lambdas: alarm_actions.InvokesFunctions | None = None,
+        scaling: alarm_actions.ScalesTargets | None = None,
     ) -> None:
         self._account = account
         self._clock = clock
         self._bus = bus
         self._evaluation = Evaluation(clock, metrics)
-        self._actions = AlarmActions(account, lambdas)
+        self._actions = AlarmActions(
+            account, lambdas, scaling, lambda alarm: self._evaluation.latest(alarm, clock.now())
+        )
+        self._repeated: dict[str, datetime] = {}
         self._lock = RLock()
         self._shelf = account.store.shelf("alarms")
         self._alarms = {name: restored(kept) for name, kept in self._shelf.all().items()}
@@ -97,7 +103,9 @@ class Alarms:
         self._acting.stop()
 
     def _tick(self) -> None:
-        self.evaluate(self._clock.now())
+        now = self._clock.now()
+        self.evaluate(now)
+        self._repeat(now)
         wait = max(_SHORTEST_WAIT, self._clock.scaled(_LONGEST_WAIT))
         self._timers.after(wait, self._tick)
 
@@ -160,6 +168,21 @@ class Alarms:
             data |= {"notificationResource": action, "stateUpdateTimestamp": str(alarm.state.since)}
             self._note(alarm, "Action", summary, data)
         self._everybody_heard(alarm)
+
+    def _repeat(self, now: datetime) -> None:
+        """A scaling action is carried out each minute while the state lasts."""
+        pause = timedelta(seconds=self._clock.scaled(_REPEATED))
+        for alarm in self._all():
+            actions = self._actions.repeated(alarm)
+            since = self._repeated.get(alarm.name, alarm.state.since)
+            if actions and max(since, alarm.state.since) + pause <= now:
+                self._repeated[alarm.name] = now
+                self._acting.after(0.0, partial(self._again, actions, alarm))
+
+    def _again(self, actions: Sequence[str], alarm: Alarm) -> None:
+        for action in actions:
+            with contextlib.suppress(AwsError):  # the history has it from the first time
+                self._actions.carry_out(action, alarm, alarm.state)
 
     def _suppressed(self, alarm: Alarm) -> bool:
         suppressor = self._by_any_name().get(alarm.settings.get("ActionsSuppressor", ""))

@@ -7,12 +7,17 @@ from functools import cache
 from itertools import groupby
 
 _CLASS = re.compile(r"\\p\{(\w+)\}")
-_ASCII = {"Alnum": "0-9A-Za-z", "Alpha": "A-Za-z", "Digit": "0-9"}
+_ASCII = {"Alnum": "0-9A-Za-z", "Alpha": "A-Za-z", "Digit": "0-9", "Print": " -~"}
 
 
 def in_pythons_dialect(pattern: str) -> str:
-    """The same pattern, for classes that stand inside brackets (as they do in AWS's models)."""
-    return _CLASS.sub(lambda found: _ranges(found[1]), pattern)
+    """The same pattern; a class may stand inside brackets or by itself."""
+
+    def words(found: re.Match[str]) -> str:
+        opened, closed = (pattern.rfind(bracket, 0, found.start()) for bracket in "[]")
+        return _ranges(found[1]) if opened > closed else f"[{_ranges(found[1])}]"
+
+    return _CLASS.sub(words, pattern)
 
 
 @cache

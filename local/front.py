@@ -17,6 +17,7 @@ Route = Callable[[HttpRequest], HttpResponse]
 
 TARGETS = {
     "AWSEvents": "events",
+    "AnyScaleFrontendService": "application-autoscaling",
     "GraniteServiceVersion20100801": "cloudwatch",
     "Logs_20140328": "logs",
     "SageMaker": "sagemaker",
@@ -26,6 +27,7 @@ REST_SERVICES = frozenset({"batch", "lambda", "scheduler"})
 QUERY_SERVICES = frozenset({"cloudformation", "cloudwatch"})
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+_ASYNCHRONOUS = re.compile(r"/endpoints/[^/]+/async-invocations")
 
 log = logging.getLogger("local.front")
 
@@ -49,6 +51,10 @@ class Front:
         match = _INVOCATION.fullmatch(request.path) if request.method == "POST" else None
         if match is not None:
             return self.invoke_endpoint(unquote(match.group(1)), request)
+        if _ASYNCHRONOUS.fullmatch(request.path):
+            return self._answer(
+                "rest-json", lambda: protocols.rest_call("sagemaker-runtime", request)
+            )
         if request.path.startswith("/_local/"):
             return self._local(request)
         target = request.headers.get("x-amz-target", "").partition(".")

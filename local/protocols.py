@@ -1,5 +1,6 @@
 """AWS's wire protocols for the services we answer: bytes to boto3-shaped dicts and back."""
 
+import gzip
 import json
 import re
 import uuid
@@ -89,7 +90,7 @@ def json_call(service: str, action: str, request: HttpRequest) -> Call:
 
 def query_call(service: str, request: HttpRequest) -> Call:
     values = MultiDict(parse_qsl(request.query, keep_blank_values=True))
-    values.update(parse_qsl(request.body.decode(), keep_blank_values=True))
+    values.update(parse_qsl(_content(request).decode(), keep_blank_values=True))
     action = values.get("Action", "")
     parsed = _parse("query", service, action, request, values=values)
     return Call(service, action, parsed, "query")
@@ -105,6 +106,16 @@ def rest_call(service: str, request: HttpRequest) -> Call:
             return Call(service, route.action, parsed, "rest-json")
     message = f"{service} has no operation at {request.method} {request.path}"
     raise AwsError("UnknownOperationException", message, status=404)
+
+
+def _content(request: HttpRequest) -> bytes:
+    """The body; clients compress large ones on the way."""
+    if request.headers.get("content-encoding") != "gzip":
+        return request.body
+    try:
+        return gzip.decompress(request.body)
+    except (OSError, EOFError) as error:
+        raise AwsError("SerializationException", f"The body is not gzip: {error}") from error
 
 
 def _parse(
@@ -123,7 +134,7 @@ def _parse(
         "method": request.method,
         "values": values if values is not None else MultiDict(),
         "headers": Headers(list(request.headers.items())),
-        "body": request.body,
+        "body": _content(request),
         "url_path": request.path,
         "url_params": dict(uri or {}),
     }

@@ -1,6 +1,6 @@
 """What the parts of the embedded AWS ask of each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -32,8 +32,8 @@ class Disturbs(Protocol):
     def events(self, event: dict[str, Any]) -> Sequence[tuple[float, dict[str, Any]]]: ...
 
 
-class DisturbsJobs(Protocol):
-    """What may go wrong with a job's machines; asked again and again while a job lasts."""
+class DisturbsMachines(Protocol):
+    """What may go wrong with machines; those of jobs ask again and again."""
 
     def capacity(self, job: str, instance_type: str) -> bool:
         """Whether there is a machine of this type now."""
@@ -47,6 +47,30 @@ class DisturbsJobs(Protocol):
         """Whether the machine fails now, through no fault of the container."""
         ...
 
+    def strands(self, endpoint: str) -> bool:
+        """Whether a rolling deployment that is to go back cannot."""
+        ...
+
+
+class ScalesVariants(Protocol):
+    """Which variants Application Auto Scaling has in its hands."""
+
+    def registered(self, endpoint: str) -> Set[str]: ...
+
+    def forget(self, endpoint: str) -> None:
+        """The endpoint is deleted."""
+        ...
+
+
+class Unscaled:
+    """Nothing is scaled by itself."""
+
+    def registered(self, endpoint: str) -> Set[str]:
+        return frozenset()
+
+    def forget(self, endpoint: str) -> None:
+        """There is nothing to forget."""
+
 
 class Undisturbed:
     """Machines that are always there and never fail."""
@@ -58,4 +82,7 @@ class Undisturbed:
         return False
 
     def breaks(self, job: str) -> bool:
+        return False
+
+    def strands(self, endpoint: str) -> bool:
         return False

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -13,6 +13,7 @@ from typing import Any
 
 from local import protocols
 from local.alarms import Alarms
+from local.autoscaling import AutoScaling
 from local.batch import Batch
 from local.bodies import Bodies
 from local.clock import Clock
@@ -74,12 +75,22 @@ class Server:
         faults = Faults(clock)
         bus = EventBus(account, clock, lambdas, queues, disturb=faults.events)
         scheduler = Scheduler(account, clock, lambdas, queues, bus)
-        alarms = Alarms(account, clock, metrics, bus, lambdas)
+        scaling = AutoScaling(account, clock, metrics)
+        alarms = Alarms(account, clock, metrics, bus, lambdas, scaling)
         self._sagemaker = SageMaker(
-            account, clock, bus, metrics, logs, Images(options.images), folder.path, faults.jobs
+            account,
+            clock,
+            bus,
+            metrics,
+            logs,
+            Images(options.images),
+            folder.path,
+            faults.jobs,
+            scaling,
         )
         batch = Batch(account, clock, self._sagemaker.handle, bus)
-        owners: dict[str, Any] = {
+        self._owners: dict[str, Any] = {
+            "application-autoscaling": scaling,
             "batch": batch,
             "events": bus,
             "scheduler": scheduler,
@@ -88,10 +99,12 @@ class Server:
             "lambda": lambdas,
             "sagemaker": self._sagemaker,
         }
-        services = {name: owner.handle for name, owner in owners.items()}
-        formation = owners["cloudformation"] = CloudFormation(account, clock, services)
-        services["cloudformation"] = formation.handle
-        self._owners: Mapping[str, Any] = owners
+        services = {name: owner.handle for name, owner in self._owners.items()}
+        formation = self._owners["cloudformation"] = CloudFormation(account, clock, services)
+        services |= {
+            "cloudformation": formation.handle,
+            "sagemaker-runtime": self._sagemaker.asynchronous.handle,
+        }
         moto, lasting = _moto(account, bus, self._http.port, folder.path)
         self._running: list[Any] = [
             metrics,
@@ -101,6 +114,7 @@ class Server:
             scheduler,
             alarms,
             self._sagemaker,
+            scaling,
             batch,
             *lasting,
             formation,
@@ -120,8 +134,9 @@ class Server:
     @property
     def operations(self) -> dict[str, Set[str]]:
         """What each service of ours answers."""
+        later = self._sagemaker.asynchronous.operations
         owned = {name: owner.operations.keys() for name, owner in self._owners.items()}
-        return owned | {"sagemaker-runtime": {"InvokeEndpoint"}}
+        return owned | {"sagemaker-runtime": {"InvokeEndpoint", *later}}
 
     @property
     def warning(self) -> str:

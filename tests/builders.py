@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.definition import Definition, Deployed, definition_from
 from functions.drops import Dataset, Folder, Manifest, Pinned, Promise, Stored
-from functions.endpoint import EndpointView, Probe, Traffic
+from functions.endpoint import EndpointView, Minute, Probe, Traffic
 from functions.gate_model.decide import Comparison, Judged, Report
 from functions.jobs import JobStatus, JobView
 from functions.ledger import (
@@ -201,8 +201,19 @@ def a_probe(version: int | None = 2, *, ok: bool = True, message: str = "") -> P
     return Probe(variant="green", ok=ok, version=version, message=message)
 
 
-def traffic(requests: int, errors: int = 0, *, p99: float | None = 0.01) -> Traffic:
-    return Traffic(requests, errors, p99 if requests else None)
+def traffic(
+    requests: int,
+    errors: int = 0,
+    *,
+    p99: float | None = 0.01,
+    refused: int = 0,
+    slower: int = 0,
+    at: datetime = NOON,
+) -> Traffic:
+    """All of it in one minute."""
+    if not requests:
+        return Traffic()
+    return Traffic((Minute(at, requests, errors, refused, slower, p99),))
 
 
 def a_version(

@@ -7,6 +7,7 @@ from events.words import Reason, is_drop_id, is_model_name
 from functions.definition import Deployed
 from functions.drops import Dataset, Fault, Folder
 from functions.ledger import DropRecord
+from functions.machines import DropNews
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,25 @@ def well_named(model: str, drop: str) -> bool:
 
 def decide(case: Case) -> Outcome:
     """What becomes of the drop."""
-    if case.record is not None and case.record.settled:
-        return Ignore(f"drop {case.model}/{case.drop} is {case.record.state} already")
+    outcome = _of(case)
+    why = case.record.ignores(news_of(outcome)) if case.record else None
+    return outcome if why is None else Ignore(why)
+
+
+def news_of(outcome: Wait | Accept | Refuse) -> DropNews:
+    """What the drop hears by it."""
+    match outcome:
+        case Wait():
+            return DropNews.PIECE
+        case Accept():
+            return DropNews.WHOLE
+        case Refuse(reason=Reason.INCOMPLETE):
+            return DropNews.OVERDUE
+        case Refuse():
+            return DropNews.FAULTY
+
+
+def _of(case: Case) -> Wait | Accept | Refuse:
     if isinstance(case.found, Dataset):
         return Accept(case.found)
     fault = _fault(case)

@@ -6,7 +6,6 @@ from functools import cache, partial
 
 from events.catalog import DatasetReady, DropOverdue, DropRejected
 from events.foreign import ObjectCreated
-from events.words import Reason
 from functions.accept_drop.check import check
 from functions.accept_drop.decide import (
     Accept,
@@ -17,6 +16,7 @@ from functions.accept_drop.decide import (
     Wait,
     decide,
     due,
+    news_of,
     well_named,
 )
 from functions.accept_drop.settings import AcceptDropSettings
@@ -28,7 +28,8 @@ from functions.aws.schedules import Schedules
 from functions.aws.world import World
 from functions.definition import Deployed
 from functions.drops import Dataset, Fault, Folder, place_of
-from functions.ledger import RETRY_AFTER, DropRecord, DropState
+from functions.ledger import RETRY_AFTER, DropRecord
+from functions.machines import DropNews
 from functions.names import digest_of
 from functions.places import Places
 from functions.tracing import child_of
@@ -62,7 +63,7 @@ class AcceptDrop:
         overdue = isinstance(seen, DropOverdue)
         record = self.book.get(DropRecord, f"{model}#{drop}")
         deployed = None
-        if well_named(model, drop) and (record is None or not record.settled):
+        if well_named(model, drop) and (record is None or not record.ended):
             deployed = self.definitions.get(model)
         if deployed is None:
             return Case(model, drop, record, None, overdue=overdue)
@@ -84,8 +85,8 @@ class AcceptDrop:
                 self._expect(record, due(case, now))
             case Accept(dataset=dataset):
                 self._accept(record, dataset, now)
-            case Refuse(reason=reason, message=message):
-                self._refuse(record, reason, message, now)
+            case Refuse():
+                self._refuse(record, outcome, now)
             case Ignore() if record.outbox:
                 self.book.commit(record)
             case Ignore() | Wait():
@@ -105,8 +106,8 @@ class AcceptDrop:
         self.objects.write_json(f"{folder}/probe.json", {"instances": dataset.probe})
         self.objects.write_json(f"{folder}/s3.manifest", dataset.channel())
         self.objects.write_json(f"{folder}/dataset.json", dataset.description())
-        accepted = record.changed(
-            state=DropState.ACCEPTED,
+        accepted = record.heard(
+            DropNews.WHOLE,
             settled_at=now,
             due_at=now + RETRY_AFTER,
             dataset=dataset.digest,
@@ -117,13 +118,11 @@ class AcceptDrop:
         )
         self.book.commit(accepted.saying(ready))
 
-    def _refuse(self, record: DropRecord, reason: Reason, message: str, now: datetime) -> None:
-        state = DropState.EXPIRED if reason is Reason.INCOMPLETE else DropState.REJECTED
-        refused = record.changed(
-            state=state, settled_at=now, due_at=None, reason=reason, message=message
-        )
+    def _refuse(self, record: DropRecord, refuse: Refuse, now: datetime) -> None:
+        why = {"reason": refuse.reason, "message": refuse.message}
+        refused = record.heard(news_of(refuse), settled_at=now, due_at=None, **why)
         rejected = DropRejected(
-            model=record.model, drop=record.drop, reason=reason, message=message
+            model=record.model, drop=record.drop, reason=refuse.reason, message=refuse.message
         )
         self.book.commit(refused.saying(rejected))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from events.words import Reason
 from functions.drops import (
+    LARGEST_MANIFEST,
     MANIFEST,
     SUCCESS,
     Checked,
@@ -73,6 +74,8 @@ class Drops:
         """
         if not folder.data:
             return Fault(Reason.NO_ROWS, "the drop has no data files")
+        if (outside := folder.outside) is not None:
+            return Fault(Reason.BAD_PATH, f"{outside!r} is no name of a file inside the drop")
         pinned: list[Pinned] = []
         checked: list[Checked] = []
         for stored in folder.data:
@@ -121,6 +124,8 @@ class Drops:
         return sha256.hexdigest()
 
     def _manifest(self, stored: Stored) -> Manifest | str:
+        if stored.size > LARGEST_MANIFEST:
+            return f"{MANIFEST}: {stored.size} bytes; at most {LARGEST_MANIFEST} are read"
         body = self._client.get_object(
             Bucket=self._bucket, Key=stored.key, VersionId=stored.version_id
         )["Body"]

@@ -45,11 +45,13 @@ class Endpoints:
         self._runtime = runtime
         self._names = names
 
-    def config_name(self, model: str, placements: Sequence[Placement]) -> str:
+    def config_name(
+        self, model: str, placements: Sequence[Placement], *, fallback: str = ""
+    ) -> str:
         """The name of the configuration with these placements; weights do not count."""
-        return self._names.endpoint_config(
-            model, {p.variant: [p.version, p.model_digest] for p in placements}
-        )
+        variants: dict[str, object] = {p.variant: [p.version, p.model_digest] for p in placements}
+        on = {"instance": fallback} if fallback else {}
+        return self._names.endpoint_config(model, variants | on)
 
     def view(self, model: str) -> EndpointView | None:
         """The endpoint as it is now, or None before the first deployment."""
@@ -75,7 +77,7 @@ class Endpoints:
 
         Doing it again changes nothing. Raises EndpointBusyError, NoRoomError, RefusedError.
         """
-        config = self.config_name(model, placements)
+        config = self.config_name(model, placements, fallback=hardware.fallback)
         try:
             for placement in placements:
                 self._ensure_model(model, placement, hardware)

@@ -1,10 +1,11 @@
 """What CloudWatch knows of a variant's traffic."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
-from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from functions.endpoint import Traffic
+from functions.endpoint import Minute, Traffic
 from functions.names import Names
 
 if TYPE_CHECKING:
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 _NAMESPACE = "AWS/SageMaker"
 _PERIOD = 60
 _MICROSECONDS = 1e6
-_STATISTICS = (
+_COUNTS = (
     ("requests", "Invocations", "Sum"),
     ("errors", "Invocation5XXErrors", "Sum"),
-    ("latency", "ModelLatency", "p99"),
+    ("refused", "Invocation4XXErrors", "Sum"),
 )
+_LATENCY = "ModelLatency"
 
 
 class TrafficMetrics:
@@ -28,29 +30,29 @@ class TrafficMetrics:
         self._client = client
         self._names = names
 
-    def read(self, model: str, *, variant: str, since: datetime, until: datetime) -> Traffic:
-        """Requests, errors and the typical (median) minute's p99 latency of a variant.
-
-        One slow answer makes a slow minute where there is little traffic; only half of the
-        minutes make a slow variant.
-        """
+    def read(
+        self,
+        model: str,
+        *,
+        variant: str,
+        since: datetime,
+        until: datetime,
+        slower_than: float | None = None,
+    ) -> Traffic:
+        """What a variant answered, by minute; answers slower than so many seconds are counted."""
+        statistics = [*_COUNTS, ("latency_p99", _LATENCY, "p99")]
+        if slower_than is not None:
+            slow = f"TC({slower_than * _MICROSECONDS:.0f}:)"
+            statistics.append(("slower", _LATENCY, slow))
+        endpoint = self._names.endpoint(model)
         answer = self._client.get_metric_data(
             MetricDataQueries=[
-                self._query(
-                    id_, metric, stat, endpoint=self._names.endpoint(model), variant=variant
-                )
-                for id_, metric, stat in _STATISTICS
+                self._query(*each, endpoint=endpoint, variant=variant) for each in statistics
             ],
             StartTime=since,
             EndTime=until,
         )
-        seen = {result["Id"]: result["Values"] for result in answer["MetricDataResults"]}
-        slow = seen.get("latency", [])
-        return Traffic(
-            requests=round(sum(seen.get("requests", []))),
-            errors=round(sum(seen.get("errors", []))),
-            latency_p99=median(slow) / _MICROSECONDS if slow else None,
-        )
+        return Traffic(tuple(_minutes(answer["MetricDataResults"])))
 
     def _query(
         self, id_: str, metric: str, stat: str, *, endpoint: str, variant: str
@@ -70,3 +72,14 @@ class TrafficMetrics:
                 "Stat": stat,
             },
         }
+
+
+def _minutes(results: list[Any]) -> Iterator[Minute]:
+    """The series of the statistics, put together by time."""
+    found: dict[datetime, dict[str, Any]] = defaultdict(dict)
+    for result in results:
+        for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+            latency = result["Id"] == "latency_p99"
+            found[at][result["Id"]] = value / _MICROSECONDS if latency else round(value)
+    for at, values in sorted(found.items()):
+        yield Minute(at, **values)

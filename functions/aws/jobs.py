@@ -1,7 +1,7 @@
 """Training and processing jobs on SageMaker: started once per name, then only looked at."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from botocore.exceptions import ClientError
 
@@ -24,10 +24,18 @@ if TYPE_CHECKING:
     )
     from types_boto3_sagemaker.type_defs import (
         ChannelTypeDef,
+        CheckpointConfigTypeDef,
         ProcessingInputTypeDef,
         TagTypeDef,
     )
 
+
+class _Checkpoints(TypedDict, total=False):
+    CheckpointConfig: "CheckpointConfigTypeDef"
+
+
+_SHORT = ("CapacityError", "InsufficientCapacity", "InsufficientInstanceCapacity")
+"""How the FailureReason begins of a job that got no machines."""
 _INPUT = "/opt/ml/processing/input"
 _VOLUME_GB = 30
 
@@ -62,7 +70,7 @@ class Jobs:
                     _channel("train", f"{spec.dataset_uri}/s3.manifest", manifest=True),
                 ],
                 OutputDataConfig={"S3OutputPath": spec.output_uri},
-                CheckpointConfig={"S3Uri": spec.checkpoint_uri},
+                **_checkpoints(spec.checkpoint_uri),
                 ResourceConfig={
                     "InstanceType": cast("TrainingInstanceTypeType", spec.instance),
                     "InstanceCount": 1,
@@ -143,6 +151,9 @@ class Jobs:
             status=JobStatus(seen["TrainingJobStatus"]),
             failure=seen.get("FailureReason", ""),
             artifact=seen.get("ModelArtifacts", {}).get("S3ModelArtifacts"),
+            short=_short(seen.get("FailureReason", ""), seen.get("SecondaryStatus", "")),
+            instance=seen.get("ResourceConfig", {}).get("InstanceType", ""),
+            billable=seen.get("BillableTimeInSeconds"),
         )
 
     def evaluation(self, name: str) -> JobView | None:
@@ -158,6 +169,15 @@ class Jobs:
             status=JobStatus(seen["ProcessingJobStatus"]),
             failure=seen.get("FailureReason", "") or seen.get("ExitMessage", ""),
         )
+
+
+def _short(failure: str, secondary: str) -> bool:
+    """SageMaker names a want of capacity in words; of spot by the status it stopped in."""
+    return secondary == "MaxWaitTimeExceeded" or failure.startswith(_SHORT)
+
+
+def _checkpoints(uri: str | None) -> "_Checkpoints":
+    return {"CheckpointConfig": {"S3Uri": uri}} if uri else {}
 
 
 def _settle(error: NotDone, *, what: str) -> None:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from events.words import Digest, Reason
 from functions.definition import Gates
 from functions.jobs import JobStatus, JobView
-from functions.ledger import Champion, RunRecord, RunState
+from functions.ledger import Champion, RunRecord
+from functions.machines import RunNews
 
 
 class Judged(BaseModel):
@@ -127,8 +128,8 @@ def decide(
     """
     if record is None or seen != record.evaluation_job:
         return Ignore("no run of ours waits for this job")
-    if record.state is not RunState.EVALUATING:
-        return Ignore(f"run {record.run} is {record.state} already")
+    if (why := record.ignores(RunNews.UNJUDGED)) is not None:
+        return Ignore(why)
     if job is None:
         return Fail(Reason.JOB_STOPPED, f"{seen} is gone")
     match job.status:

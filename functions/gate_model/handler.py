@@ -15,6 +15,7 @@ from events.catalog import (
 )
 from events.foreign import ProcessingJobChanged
 from events.words import Reason
+from functions.allowance import AllowanceRecord
 from functions.aws.book import Book
 from functions.aws.jobs import Jobs
 from functions.aws.objects import Objects
@@ -42,9 +43,10 @@ from functions.ledger import (
     ASK_PERSON_AFTER,
     RETRY_AFTER,
     EndpointRecord,
+    Record,
     RunRecord,
-    RunState,
 )
+from functions.machines import RunNews
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval, Candidate
@@ -117,8 +119,8 @@ class GateModel:
         self, record: RunRecord, report: Report, verdict: Verdict, version: int, now: datetime
     ) -> RunRecord:
         numbers = _numbers(report)
-        judged = record.changed(
-            state=_state(verdict),
+        judged = record.heard(
+            _news(verdict),
             version=version,
             numbers=numbers,
             message=verdict.message,
@@ -134,11 +136,22 @@ class GateModel:
             text=f"{type(verdict).__name__}: {verdict.message}",
             numbers=numbers,
         )
-        said = _said(record, verdict, version)
-        return self.book.commit(judged.saying(said), notes=(note,))[0]
+        records: tuple[Record, ...] = (
+            judged.saying(_said(record, verdict, version)),
+            *self._counted(record, verdict),
+        )
+        after = self.book.commit(*records, notes=(note,))[0]
+        assert isinstance(after, RunRecord)
+        return after
+
+    def _counted(self, record: RunRecord, verdict: Verdict) -> tuple[AllowanceRecord, ...]:
+        """The model's allowance, in which candidates that were refused in a row are counted."""
+        before = self.book.get(AllowanceRecord, record.model) or AllowanceRecord(scope=record.model)
+        after = before.judged(record, refused=isinstance(verdict, Reject))
+        return () if after == before else (after,)
 
     def _again(self, record: RunRecord, now: datetime) -> RunRecord:
-        back = record.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
+        back = record.heard(RunNews.OUTDATED, due_at=now + RETRY_AFTER)
         outdated = EvaluationOutdated(run=record.run, job=record.training_job or "")
         return self.book.commit(back.saying(outdated))[0]
 
@@ -150,8 +163,8 @@ class GateModel:
                 approval=Approval.REJECTED,
                 reason=f"{reason}: {message}",
             )
-        failed = record.changed(
-            state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
+        failed = record.heard(
+            RunNews.UNJUDGED, reason=reason, message=message, ended_at=now, due_at=None
         )
         said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
         return self.book.commit(failed.saying(said))[0]
@@ -185,14 +198,14 @@ def _approval(verdict: Verdict) -> Approval:
             return Approval.REJECTED
 
 
-def _state(verdict: Verdict) -> RunState:
+def _news(verdict: Verdict) -> RunNews:
     match verdict:
         case Approve():
-            return RunState.APPROVED
+            return RunNews.PASSED
         case AskHuman():
-            return RunState.HELD
+            return RunNews.ASKED
         case Reject():
-            return RunState.REJECTED
+            return RunNews.FELL_SHORT
 
 
 def _due(verdict: Verdict, now: datetime) -> datetime | None:

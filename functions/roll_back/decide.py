@@ -5,6 +5,7 @@ from datetime import datetime
 
 from events.words import Reason
 from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutState
+from functions.machines import RolloutNews
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,15 @@ def decide(
     rollout: RolloutRecord | None, cause: Alarmed | Asked, endpoint: EndpointRecord | None
 ) -> Outcome:
     """Bad news about a challenger (or a champion under watch) is enough; others' is not."""
-    if rollout is None or rollout.state is RolloutState.COMPLETED:
+    if rollout is None:
         return Ignore("no rollout is under way there")
     if rollout.state is RolloutState.ABORTED:
         return _after(rollout, endpoint)
+    if (why := rollout.ignores(RolloutNews.RETURNING)) is not None:
+        return Ignore(why)
     if rollout.state is RolloutState.ROLLING_BACK and rollout.reason is not None:
         return Return(rollout.champion, rollout.reason, rollout.message)
-    if rollout.state is RolloutState.WATCHING and rollout.champion is None:
+    if rollout.alone:
         return Ignore("the first version has nobody to give the traffic back to")
     return _caused(rollout, cause)
 

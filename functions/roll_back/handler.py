@@ -16,8 +16,8 @@ from functions.ledger import (
     EndpointRecord,
     Record,
     RolloutRecord,
-    RolloutState,
 )
+from functions.machines import RolloutNews
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval
@@ -79,8 +79,8 @@ class RollBack:
             case Confirm(to=to):
                 return self._confirm(rollout, to, now)
             case Return(to=champion, reason=reason, message=message):
-                returning = rollout.changed(
-                    state=RolloutState.ROLLING_BACK,
+                returning = rollout.heard(
+                    RolloutNews.RETURNING,
                     reason=reason,
                     message=message,
                     due_at=now + RETRY_AFTER,
@@ -132,8 +132,8 @@ class RollBack:
             reason=outcome.reason,
             message=f"{outcome.message}; {verified}",
         )
-        ended = rollout.changed(
-            state=RolloutState.ABORTED, ended_at=now, weight=0, due_at=now + RETRY_AFTER
+        ended = rollout.heard(
+            RolloutNews.RETURNED, ended_at=now, weight=0, due_at=now + RETRY_AFTER
         ).saying(said)
         note = Evidence(
             kind=RolloutRecord.kind,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from events.words import Reason
 from functions.jobs import JobStatus, JobView
 from functions.ledger import RunRecord, RunState
-
-_TRAINING = frozenset({RunState.STARTING, RunState.PARKED, RunState.TRAINING})
+from functions.machines import RunNews
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,13 @@ class Fail:
 
 
 @dataclass(frozen=True)
+class Short:
+    """There were no machines for it: other ones are asked for, as another attempt."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """The job still runs."""
 
@@ -37,15 +43,15 @@ class Ignore:
     why: str
 
 
-Outcome = Evaluate | Fail | Wait | Ignore
+Outcome = Evaluate | Fail | Short | Wait | Ignore
 
 
 def decide(record: RunRecord | None, job: JobView | None, *, seen: str) -> Outcome:
     """What follows from the training job `seen` as it is now (None: deleted)."""
     if record is None:
         return Ignore("no run of ours trained in this job")
-    if record.state not in _TRAINING:
-        return Ignore(f"run {record.run} is {record.state} already")
+    if (why := record.ignores(RunNews.TRAINED)) is not None:
+        return Ignore(why)
     if seen != record.training_job:
         return Ignore(f"run {record.run} trains in {record.training_job or 'no job'} now")
     return _gone(record) if job is None else _ended(job)
@@ -53,6 +59,8 @@ def decide(record: RunRecord | None, job: JobView | None, *, seen: str) -> Outco
 
 def _ended(job: JobView) -> Outcome:
     match job.status:
+        case JobStatus.FAILED | JobStatus.STOPPED if job.short:
+            return Short(f"{job.name}: {job.failure or 'waited too long for spot capacity'}")
         case JobStatus.COMPLETED if job.artifact:
             return Evaluate(job.artifact)
         case JobStatus.COMPLETED:

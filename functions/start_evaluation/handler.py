@@ -9,25 +9,29 @@ from events.catalog import (
     EvaluationStarted,
     RunFailed,
     TrainingJobSettled,
+    TrainingParked,
 )
 from events.foreign import TrainingJobChanged
 from events.words import Reason
+from functions.allowance import STAGE, AllowanceRecord, settled
 from functions.aws.book import Book
 from functions.aws.jobs import Jobs
 from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.world import World
+from functions.capacity import exhausted, waits_for_capacity
 from functions.evidence import Evidence
-from functions.jobs import EvaluationSpec
+from functions.jobs import EvaluationSpec, JobView
 from functions.ledger import (
     RETRY_AFTER,
     Champion,
     EndpointRecord,
+    Record,
     RunRecord,
-    RunState,
 )
+from functions.machines import RunNews, parked_anew
 from functions.names import Names
 from functions.places import Places, holdout
-from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Wait, decide
+from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Short, Wait, decide
 from functions.start_evaluation.settings import StartEvaluationSettings
 from functions.tracing import child_of
 from functions.turn import Told, lambda_handler
@@ -52,32 +56,39 @@ class StartEvaluation:
         record = self.book.get(RunRecord, ours[1]) if ours else None
         job = self.jobs.training(seen.job) if record else None
         outcome = decide(record, job, seen=seen.job)
-        return Told(outcome, self.apply(outcome, record, now) if record else None)
+        return Told(outcome, self.apply(outcome, record, job, now) if record else None)
 
-    def apply(self, outcome: Outcome, record: RunRecord, now: datetime) -> RunRecord:
+    def apply(
+        self, outcome: Outcome, record: RunRecord, job: JobView | None, now: datetime
+    ) -> RunRecord:
         """Start the evaluation job under its one name, then write it down."""
         match outcome:
             case Evaluate(artifact=artifact):
-                return self._evaluate(_trained(record), artifact, now)
+                return self._evaluate(_trained(record), job, artifact, now)
             case Fail(reason=reason, message=message):
-                return self._fail(record, reason, message, now)
+                return self._ended(failed(record, reason, message, now), record, job, now)
+            case Short(message=message):
+                return self._ended(short(record, message, now), record, job, now)
             case Wait():
                 return self.book.commit(record.changed(due_at=now + RETRY_AFTER))[0]
             case Ignore():
                 return record
 
-    def _evaluate(self, record: RunRecord, artifact: str, now: datetime) -> RunRecord:
+    def _evaluate(
+        self, record: RunRecord, trained: JobView | None, artifact: str, now: datetime
+    ) -> RunRecord:
         attempt = record.evaluations + 1
         champion = (self.book.get(EndpointRecord, record.model) or _none(record)).champion
         job = self.names.evaluation_job(record.model, record.run, attempt)
         try:
             self.jobs.evaluate(self._spec(record, job, attempt, artifact, champion))
         except NoRoomError as error:
-            return self._park(record, str(error), now)
+            return self._park(record, trained, str(error), now)
         except RefusedError as error:
-            return self._fail(record, Reason.JOB_REFUSED, str(error), now)
-        evaluating = record.changed(
-            state=RunState.EVALUATING,
+            refused = failed(record, Reason.JOB_REFUSED, str(error), now)
+            return self._ended(refused, record, trained, now)
+        evaluating = record.heard(
+            RunNews.TRAINED,
             artifact=artifact,
             evaluation_job=job,
             evaluations=attempt,
@@ -86,22 +97,35 @@ class StartEvaluation:
             due_at=now + RETRY_AFTER,
         )
         started = EvaluationStarted(run=record.run, model=record.model, job=job)
-        return self.book.commit(evaluating.saying(started))[0]
+        return self._ended(evaluating.saying(started), record, trained, now)
 
-    def _park(self, record: RunRecord, why: str, now: datetime) -> RunRecord:
+    def _park(
+        self, record: RunRecord, trained: JobView | None, why: str, now: datetime
+    ) -> RunRecord:
         """The sweep asks again; each new reason is told once."""
         waits = record.changed(due_at=now + RETRY_AFTER, message=why)
         text = f"its evaluation waits: {why}"
         note = Evidence(kind=record.kind, key=record.run, at=now, by="start_evaluation", text=text)
-        told = () if why == record.message else (note,)
-        return self.book.commit(waits, notes=told)[0]
+        told = (note,) if parked_anew(record.message, why) else ()
+        return self._ended(waits, record, trained, now, notes=told)
 
-    def _fail(self, record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
-        failed = record.changed(
-            state=RunState.FAILED, reason=reason, message=message, ended_at=now, due_at=None
-        )
-        said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
-        return self.book.commit(failed.saying(said))[0]
+    def _ended(
+        self,
+        after: RunRecord,
+        before: RunRecord,
+        job: JobView | None,
+        now: datetime,
+        *,
+        notes: tuple[Evidence, ...] = (),
+    ) -> RunRecord:
+        """Write the run; the place and the money that its training job held are free with it."""
+        scopes = (self.book.get(AllowanceRecord, scope) for scope in (before.model, STAGE))
+        allowances = [each for each in scopes if each is not None]
+        run, freed = settled(after, job, before.training_job or "", allowances, now)
+        records: tuple[Record, ...] = (run, *freed)
+        written = self.book.commit(*records, notes=notes)[0]
+        assert isinstance(written, RunRecord)
+        return written
 
     def _spec(
         self, record: RunRecord, job: str, attempt: int, artifact: str, champion: Champion | None
@@ -130,7 +154,26 @@ class StartEvaluation:
 
 def _trained(record: RunRecord) -> RunRecord:
     """A run whose job was seen to end before it was written down that it had begun."""
-    return record if record.state is RunState.TRAINING else record.changed(state=RunState.TRAINING)
+    return record if record.ignores(RunNews.STARTED) else record.heard(RunNews.STARTED)
+
+
+def failed(record: RunRecord, reason: Reason, message: str, now: datetime) -> RunRecord:
+    """The run at its end, without a candidate."""
+    said = RunFailed(run=record.run, model=record.model, reason=reason, message=message)
+    return record.heard(
+        RunNews.UNTRAINED, reason=reason, message=message, ended_at=now, due_at=None
+    ).saying(said)
+
+
+def short(record: RunRecord, message: str, now: datetime) -> RunRecord:
+    """The run as it asks for other machines, as another attempt; or at its end, after too long."""
+    after = waits_for_capacity(_trained(record), RunNews.SHORT, message, now)
+    if after is None:
+        return failed(record, Reason.NO_CAPACITY, exhausted(record, message), now)
+    parked = TrainingParked(
+        run=record.run, model=record.model, reason=Reason.NO_CAPACITY, message=message
+    )
+    return after.changed(attempt=record.attempt + 1, training_job=None).saying(parked)
 
 
 def _none(record: RunRecord) -> EndpointRecord:

@@ -17,21 +17,12 @@ from functions.ledger import (
     RunRecord,
     RunState,
 )
+from functions.machines import RolloutNews, RunNews
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
 
 SHOWN_WITHIN = timedelta(minutes=10)
 """From then on a version that the registry does not show is taken to be deleted."""
-_WITHOUT_VERDICT = frozenset(
-    {
-        RunState.STARTING,
-        RunState.PARKED,
-        RunState.TRAINING,
-        RunState.EVALUATING,
-        RunState.FAILED,
-    }
-)
-"""Whatever the registry says meanwhile: the gate's verdict comes as an event of its own."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +143,13 @@ def _rejected(case: Case, why: str) -> Outcome:
     """A person's no; ours (the gate's, roll_back's) finds nothing under way any more."""
     if case.own is not None and _may_return(case.own):
         return TakeBack(case.own, why)
-    if case.run is not None and case.run.state is RunState.HELD:
+    if case.run is not None and case.run.ignores(RunNews.PERSON_REJECTED) is None:
         return Dismiss(case.run, why)
     return Ignore(f"version {case.number} is rejected and not under way")
 
 
 def _may_return(rollout: RolloutRecord) -> bool:
-    watched = rollout.state is RolloutState.WATCHING and rollout.champion is not None
-    return watched or rollout.state in {RolloutState.PROVISIONING, RolloutState.SHIFTING}
+    return rollout.ignores(RolloutNews.WANTED_BACK) is None and not rollout.alone
 
 
 def _pending(case: Case) -> Outcome:
@@ -178,7 +168,7 @@ def _gone(case: Case, now: datetime) -> Outcome:
         return Stay(why)
     if case.own is not None and case.own.state is RolloutState.PROVISIONING:
         return TakeBack(case.own, why)
-    if case.run is not None and case.run.state is RunState.HELD:
+    if case.run is not None and case.run.ignores(RunNews.PERSON_REJECTED) is None:
         return Dismiss(case.run, why)
     return Ignore(why)
 
@@ -213,8 +203,8 @@ def _overtaken(version: Version, run: RunRecord, endpoint: EndpointRecord) -> Ig
     champion = endpoint.champion
     if champion is not None and version.version <= champion.version:
         return Ignore(f"version {version.version} is not newer than {champion.version}")
-    if run.state in _WITHOUT_VERDICT:
-        return Ignore(f"run {run.run} of version {version.version} is {run.state}")
+    if (why := run.ignores(RunNews.PERSON_APPROVED)) is not None:
+        return Ignore(f"version {version.version}: {why}")
     if run.version not in {None, version.version}:
         return Ignore(f"run {run.run} made version {run.version} since")
     return None
@@ -224,16 +214,11 @@ def _in_turn(version: Version, run: RunRecord, case: Case, now: datetime) -> Out
     champion, holder, waiting = case.endpoint.champion, case.holder, case.endpoint.waiting
     if waiting is not None and waiting > version.version:
         return Queue(version.version, behind=f"version {waiting}, which is newer", run=run)
-    if holder is not None and not _makes_way(holder):
+    if holder is not None and not holder.alone:
         return Queue(version.version, behind=holder.rollout, run=run)
     if _outdated(run, champion):
         return Rejudge(f"judged against version {run.against}, another serves now", run)
     return Begin(_challenger(version, champion, now), champion, closes=holder, run=run)
-
-
-def _makes_way(holder: RolloutRecord) -> bool:
-    """A watch keeps the champion before warm to its end, unless there was none."""
-    return holder.state is RolloutState.WATCHING and holder.champion is None
 
 
 def _outdated(run: RunRecord, champion: Champion | None) -> bool:

@@ -24,6 +24,7 @@ from functions.start_rollout.records import (
     parked,
     placed,
     taken_back,
+    without_room,
 )
 from functions.start_rollout.settings import StartRolloutSettings
 from functions.turn import Told, lambda_handler
@@ -102,7 +103,8 @@ class StartRollout:
         hardware = Hardware(
             image=self.image,
             role_arn=self.role_arn,
-            instance=serving.instances[0],
+            instance=serving.instances[rollout.instance],
+            fallback=_fallback(rollout, 0),
             max_batch=serving.max_batch,
             machine_image=GPU_MACHINE_IMAGE if serving.hardware == "gpu" else None,
         )
@@ -110,7 +112,12 @@ class StartRollout:
             self.endpoints.place(rollout.model, placements, hardware)
         except RefusedError as error:
             after = taken_back(rollout, Reason.NOT_DEPLOYED, str(error), now)
-        except (NoRoomError, EndpointBusyError) as error:
+        except NoRoomError as error:
+            config = self.endpoints.config_name(
+                rollout.model, placements, fallback=_fallback(rollout, 1)
+            )
+            after = without_room(rollout, config, str(error), now)
+        except EndpointBusyError as error:
             after = parked(rollout, str(error), now)
         else:
             after = placed(rollout)
@@ -129,6 +136,13 @@ class StartRollout:
                 return self.names.model_of(group)
             case CandidateApproved(model=model) | VersionApproved(model=model):
                 return model
+
+
+def _fallback(rollout: RolloutRecord, further: int) -> str:
+    """The instance type so much further down the list; empty for the first."""
+    instances = rollout.definition.serving.instances
+    at = (rollout.instance + further) % len(instances)
+    return instances[at] if at else ""
 
 
 def _named_run(seen: Seen) -> str | None:

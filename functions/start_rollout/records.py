@@ -17,10 +17,10 @@ from functions.ledger import (
     EndpointRecord,
     Record,
     RolloutRecord,
-    RolloutState,
     RunRecord,
     RunState,
 )
+from functions.machines import RolloutNews, RunNews, parked_anew
 from functions.registry import Approval
 from functions.start_rollout.decide import (
     AskLater,
@@ -108,8 +108,15 @@ def placed(rollout: RolloutRecord) -> Written:
 def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
     """It waits for room or for another update to end; each new reason is told once."""
     waits = rollout.changed(due_at=now + RETRY_AFTER, message=why)
-    told = () if why == rollout.message else (_note(rollout, now, f"waits: {why}"),)
+    told = (_note(rollout, now, f"waits: {why}"),) if parked_anew(rollout.message, why) else ()
     return Written((waits,), told)
+
+
+def without_room(rollout: RolloutRecord, config: str, why: str, now: datetime) -> Written:
+    """It waits for the next instance type, whose configuration is another one."""
+    types = len(rollout.definition.serving.instances)
+    moved = rollout.changed(instance=(rollout.instance + 1) % types, config=config)
+    return parked(moved, why, now)
 
 
 def taken_back(rollout: RolloutRecord, reason: Reason, message: str, now: datetime) -> Written:
@@ -130,15 +137,15 @@ def _queued(queue: Queue, case: Case, now: datetime) -> Written:
 
 def _judged_again(rejudge: Rejudge, case: Case, now: datetime) -> Written:
     """Back to the gate; the version comes again when it is approved again."""
-    back = rejudge.run.changed(state=RunState.TRAINING, due_at=now + RETRY_AFTER)
+    back = rejudge.run.heard(RunNews.OUTDATED, due_at=now + RETRY_AFTER)
     outdated = EvaluationOutdated(run=back.run, job=back.training_job or "")
     return Written((back.saying(outdated), *_no_longer_waiting(case, now)))
 
 
 def _dismissed(dismiss: Dismiss, case: Case, now: datetime) -> Written:
     """The run ends as a person wanted it."""
-    run = dismiss.run.changed(
-        state=RunState.REJECTED,
+    run = dismiss.run.heard(
+        RunNews.PERSON_REJECTED,
         reason=Reason.ASKED_BY_PERSON,
         message=dismiss.message,
         ended_at=now,
@@ -152,7 +159,7 @@ def _dismissed(dismiss: Dismiss, case: Case, now: datetime) -> Written:
 def _ended(begin: Begin, now: datetime) -> tuple[RolloutRecord, ...]:
     if begin.closes is None:
         return ()
-    return (begin.closes.changed(state=RolloutState.COMPLETED, ended_at=now, due_at=None),)
+    return (begin.closes.heard(RolloutNews.WATCHED, ended_at=now, due_at=None),)
 
 
 def _no_longer_due(case: Case) -> tuple[RunRecord, ...]:
@@ -168,16 +175,13 @@ def _no_longer_due(case: Case) -> tuple[RunRecord, ...]:
 
 def _approved(run: RunRecord) -> RunRecord:
     """The run as approved (perhaps by a person, also against the gate), with nothing open."""
-    match run.state:
-        case RunState.HELD | RunState.APPROVED:
-            return run.changed(state=RunState.APPROVED, due_at=None)
-        case RunState.REJECTED:
-            said = f"approved by a person; it was {run.reason}: {run.message}"
-            return run.changed(
-                state=RunState.APPROVED, overruled=True, reason=None, message=said, due_at=None
-            )
-        case _:
-            return run
+    if run.ignores(RunNews.PERSON_APPROVED):
+        return run
+    approved = run.heard(RunNews.PERSON_APPROVED, due_at=None)
+    if run.state is not RunState.REJECTED:
+        return approved
+    said = f"approved by a person; it was {run.reason}: {run.message}"
+    return approved.changed(overruled=True, reason=None, message=said)
 
 
 def _no_longer_waiting(case: Case, now: datetime) -> tuple[EndpointRecord, ...]:

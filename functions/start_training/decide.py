@@ -5,10 +5,10 @@ from datetime import datetime
 
 from events.words import Reason
 from functions.definition import Deployed
-from functions.ledger import RunRecord, RunState
+from functions.ledger import RETRY_AFTER, Record, RunRecord
+from functions.machines import RunNews
 from functions.names import run_id
-
-_RESUMABLE = frozenset({RunState.STARTING, RunState.PARKED})
+from functions.start_training.guards import End, Go, Verdict, Wait, superseded_by
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class Wish:
     drop: str | None
     cause: str
     traceparent: str | None
+    dropped_at: datetime | None = None
+    rows: int | None = None
+    person: bool = False
 
     def run(self, deployed: Deployed) -> str:
         """The run this wish means, given the model as it is deployed."""
@@ -33,14 +36,29 @@ class Wish:
 
 @dataclass(frozen=True)
 class Start:
-    """Begin (or go on beginning) this run."""
+    """Begin (or go on beginning) this run; what is `beside` it is written with it first."""
 
     record: RunRecord
+    beside: tuple[Record, ...] = ()
+    supersedes: RunRecord | None = None
 
 
 @dataclass(frozen=True)
 class Park:
     """It cannot begin yet, and nothing is paid for meanwhile: the sweep asks again."""
+
+    record: RunRecord
+    reason: Reason
+    message: str
+    until: datetime | None
+    """When the sweep asks; None when it does not, because only a person or a drop will."""
+    beside: tuple[Record, ...] = ()
+    supersedes: RunRecord | None = None
+
+
+@dataclass(frozen=True)
+class Fail:
+    """It ends without having begun."""
 
     record: RunRecord
     reason: Reason
@@ -55,7 +73,7 @@ class Ignore:
     record: RunRecord | None = None
 
 
-Outcome = Start | Park | Ignore
+Outcome = Start | Park | Fail | Ignore
 
 
 def decide(
@@ -66,23 +84,26 @@ def decide(
         return Ignore(f"no model {wish.model!r} is deployed here")
     if record is None:
         return Start(_new(wish, deployed, now))
-    return resume(record)
+    return resume(_renewed(record, wish), person=wish.person)
 
 
-def resume(record: RunRecord | None, attempt: int | None = None) -> Start | Ignore:
+def resume(
+    record: RunRecord | None, attempt: int | None = None, *, person: bool = False
+) -> Start | Ignore:
     """Whether a run that is known still has to be begun, or (one that failed) once more."""
     if record is None:
         return Ignore("no such run")
-    if record.state in _RESUMABLE:
-        return Start(record)
-    if record.state is RunState.FAILED and attempt == record.attempt + 1:
+    again = record.ignores(RunNews.AGAIN) is None
+    if again and attempt == record.attempt + 1:
         return Start(_once_more(record, attempt))
-    again = f"; `sluice train {record.model} --dataset {record.dataset[:12]}` begins it once more"
-    advice = again if record.state is RunState.FAILED else ""
-    return Ignore(f"run {record.run} is {record.state} already{advice}", record)
+    why = record.ignores(RunNews.STARTED)
+    if why is None:
+        return Start(record.changed(asked=record.asked or person))
+    advice = f"; `sluice train {record.model} --dataset {record.dataset[:12]}` begins it once more"
+    return Ignore(why + advice if again else why, record)
 
 
-def judgeable(start: Start, *, holdout: bool) -> Start | Park:
+def judgeable(start: Start, *, holdout: bool, now: datetime) -> Start | Park:
     """A candidate that nobody can judge is not trained: it would be paid for in vain."""
     if holdout:
         return start
@@ -92,14 +113,53 @@ def judgeable(start: Start, *, holdout: bool) -> Start | Park:
         Reason.NO_HOLDOUT,
         f"no holdout {wanted!r} to judge it on;"
         f" `sluice drop {model} FOLDER --holdout {wanted}`, then it begins by itself",
+        until=now + RETRY_AFTER,
     )
+
+
+def guarded(start: Start, verdict: Verdict) -> Start | Park | Fail:
+    """What the guards leave of a start."""
+    record = start.record
+    match verdict:
+        case Go(reserves=reserves, supersedes=older):
+            return Start(record, reserves, older)
+        case Wait(reason=reason, message=message, until=until, allowance=line, supersedes=older):
+            beside = () if line is None else (line,)
+            return Park(record, reason, message, until, beside, older)
+        case End(reason=reason, message=message):
+            return Fail(record, reason, message)
+
+
+def superseded(older: RunRecord, newer: RunRecord) -> Fail:
+    """The run on an older drop ends, for the newer one takes its turn."""
+    end = superseded_by(newer)
+    return Fail(older, end.reason, end.message)
+
+
+def _renewed(record: RunRecord, wish: Wish) -> RunRecord:
+    """A run that never began is as new as the last drop of its data, also one that gave way."""
+    gave_way = record.reason is Reason.SUPERSEDED and record.ignores(RunNews.AGAIN) is None
+    newer = wish.dropped_at is not None and (
+        record.dropped_at is None or wish.dropped_at > record.dropped_at
+    )
+    waits = record.ignores(RunNews.STARTED) is None
+    if not newer or record.training_job is not None or not (gave_way or waits):
+        return record
+    asked_by = {"drop": wish.drop, "dropped_at": wish.dropped_at}
+    if not gave_way:
+        return record.changed(**asked_by)
+    return record.heard(RunNews.AGAIN, reason=None, message="", ended_at=None, **asked_by)
 
 
 def _once_more(record: RunRecord, attempt: int) -> RunRecord:
     """Nothing of the earlier attempt counts: not its job, its version, nor an evaluation's name."""
-    return record.changed(
-        state=RunState.STARTING,
+    return record.heard(
+        RunNews.AGAIN,
         attempt=attempt,
+        asked=True,
+        instance=0,
+        short_since=None,
+        short_times=0,
         training_job=None,
         evaluation_job=None,
         evaluations=record.evaluations + 1,
@@ -124,4 +184,7 @@ def _new(wish: Wish, deployed: Deployed, now: datetime) -> RunRecord:
         code=deployed.code,
         started_at=now,
         traceparent=wish.traceparent,
+        dropped_at=wish.dropped_at,
+        rows=wish.rows,
+        asked=wish.person,
     )

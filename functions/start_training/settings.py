@@ -10,3 +10,5 @@ class StartTrainingSettings(Settings):
     artifact_bucket: str
     training_role_arn: str
     training_image: str
+    max_running: int
+    """Training jobs of the whole stage at a time."""

@@ -5,9 +5,19 @@ from datetime import datetime, timedelta
 
 from events.catalog import RolloutStepDue
 from events.words import Reason
-from functions.endpoint import NO_TRAFFIC, EndpointView, Probe, Traffic
-from functions.ledger import RolloutRecord, RolloutState
-from functions.step_rollout.judge import Fail, NoData, Pass, TooLittle, judge
+from functions.endpoint import EndpointView, Probe
+from functions.ledger import RETRY_AFTER, RolloutRecord, RolloutState
+from functions.machines import RolloutNews
+from functions.step_rollout.judge import (
+    NOTHING_SEEN,
+    Fail,
+    Inconclusive,
+    NoData,
+    Pass,
+    Seen,
+    bad_news,
+    judge,
+)
 
 
 @dataclass(frozen=True)
@@ -20,12 +30,11 @@ class Case:
     """Whether this step's bake is over (its schedule has fired)."""
     probe: Probe | None = None
     """The challenger's answer to a golden probe; only asked for before the first step."""
-    challenger: Traffic = NO_TRAFFIC
-    champion: Traffic = NO_TRAFFIC
+    seen: Seen = NOTHING_SEEN
+    look: int = 0
+    """Which look within a bake this is; 0 when it is none."""
     overdue: bool = False
     """Whether the endpoint has settled while a return of the traffic waited for that."""
-    whole: Traffic = NO_TRAFFIC
-    """The challenger's since it first got any."""
     rejected: str | None = None
     """Why a person rejected the version in the registry meanwhile; None when nobody did."""
 
@@ -35,6 +44,14 @@ class Hold:
     """Stay at this weight and look again after another bake."""
 
     why: str
+
+
+@dataclass(frozen=True)
+class LookAgain:
+    """Nothing bad so far; the bake goes on."""
+
+    look: int
+    """The next."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +97,7 @@ class Ignore:
     why: str
 
 
-_ACTIVE = frozenset({RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.WATCHING})
-
-Step = Hold | Shift | Promote | RollBack | Close | Wait | Ignore
+Step = Hold | LookAgain | Shift | Promote | RollBack | Close | Wait | Ignore
 
 
 def next_step(case: Case) -> Step:
@@ -110,9 +125,10 @@ def _over(case: Case) -> RollBack | Ignore | None:
     rollout = case.rollout
     if rollout.reason is not None and case.overdue:
         return RollBack(rollout.reason, rollout.message)
-    if rollout.reason is not None and rollout.state in _ACTIVE:
-        return Ignore(f"the traffic is wanted back: {rollout.reason}")
-    return None if rollout.state in _ACTIVE else Ignore(f"{rollout.rollout} is {rollout.state}")
+    why = rollout.ignores(RolloutNews.WANTED_BACK)
+    if why is None and rollout.reason is not None:
+        why = f"the traffic is wanted back: {rollout.reason}"
+    return None if why is None else Ignore(why)
 
 
 def _unsettled(case: Case) -> Wait | None:
@@ -142,8 +158,8 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
     """SageMaker returns to the old configuration without a word: the read-back tells."""
     if view.in_service and view.config == rollout.config:
         return None
-    if rollout.state is RolloutState.WATCHING and rollout.champion is None:
-        return None  # nobody to give the traffic back to
+    if rollout.alone:
+        return None
     said = f": {view.failure}" if view.failure else ""
     return RollBack(
         Reason.NOT_DEPLOYED,
@@ -153,8 +169,7 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
 
 def _rejected(case: Case) -> RollBack | None:
     """The registry's event may be lost: before anything moves, its word is read."""
-    watches_alone = case.rollout.state is RolloutState.WATCHING and case.rollout.champion is None
-    if case.rejected is None or watches_alone:
+    if case.rejected is None or case.rollout.alone:
         return None
     return RollBack(Reason.ASKED_BY_PERSON, case.rejected)
 
@@ -174,16 +189,18 @@ def _go_on(case: Case, view: EndpointView) -> Step:
     rollout = case.rollout
     if view.weights.get(rollout.challenger.variant) != rollout.weight:
         return Shift(rollout.weight, rollout.step, "the weight asked for is not in effect")
+    if case.look:
+        bad = bad_news(case.seen, rollout.definition)
+        return RollBack(bad.reason, bad.message) if bad else LookAgain(case.look + 1)
     if not case.baked:
         return Ignore(f"step {rollout.step} bakes")
-    plan = rollout.definition.rollout
-    verdict = judge(case.challenger, case.champion, rollout.definition, least=plan.min_requests)
-    match verdict:
+    least = rollout.definition.rollout.min_requests
+    match judge(case.seen, rollout.definition, least=least):
         case Fail(reason=reason, message=message):
             return RollBack(reason, message)
         case NoData():
             return Hold("no data yet")
-        case TooLittle(message=message):
+        case Inconclusive(message=message):
             return Hold(message)
         case Pass(message=message):
             return _forward(case, message)
@@ -193,13 +210,31 @@ def _forward(case: Case, message: str) -> Step:
     rollout, plan = case.rollout, case.rollout.definition.rollout
     if rollout.step + 1 < len(plan.steps):
         return Shift(plan.steps[rollout.step + 1], rollout.step + 1, message)
-    if case.whole.requests < plan.promote_requests:
-        return Hold(f"{case.whole.requests} of the {plan.promote_requests} requests to promote on")
+    answered = case.seen.whole.challenger.requests
+    if answered < plan.promote_requests:
+        return Hold(f"{answered} of the {plan.promote_requests} requests to promote on")
     return Promote(message)
 
 
 def ends_bake(rollout: RolloutRecord, due: RolloutStepDue) -> bool:
     """Whether it is the present bake that is over, and not one before it."""
+    return due.look == 0 and _present(rollout, due)
+
+
+def look_within(rollout: RolloutRecord, due: RolloutStepDue) -> int:
+    """Which look within the present bake is due; 0 if none is."""
+    return due.look if _present(rollout, due) else 0
+
+
+def next_look(rollout: RolloutRecord, now: datetime) -> datetime | None:
+    """When the evidence is looked at before the bake is over; None when that comes first."""
+    at = now + timedelta(seconds=rollout.definition.rollout.look)
+    ends = rollout.step_since if rollout.due_at is None else rollout.due_at - RETRY_AFTER
+    baking = rollout.state is RolloutState.SHIFTING
+    return at if baking and ends is not None and at < ends else None
+
+
+def _present(rollout: RolloutRecord, due: RolloutStepDue) -> bool:
     return (due.step, due.hold) == (rollout.step, rollout.holds)
 
 

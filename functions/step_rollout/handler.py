@@ -1,7 +1,7 @@
 """Woken by the endpoint when it settles, and by one-shot schedules when a bake is over."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from events.catalog import RolloutStepDue
@@ -13,16 +13,18 @@ from functions.aws.objects import Objects
 from functions.aws.registry import Registry
 from functions.aws.schedules import Schedules
 from functions.aws.world import World
-from functions.endpoint import NO_TRAFFIC, Probe, Traffic
-from functions.ledger import EndpointRecord, RolloutRecord, RolloutState
+from functions.endpoint import NO_TRAFFIC, Arms, Probe, Traffic
+from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutState
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval
+from functions.step_rollout.comparison import slow
 from functions.step_rollout.decide import (
     Case,
     Close,
     Hold,
     Ignore,
+    LookAgain,
     Promote,
     RollBack,
     Shift,
@@ -31,9 +33,12 @@ from functions.step_rollout.decide import (
     bake,
     ends_bake,
     keep_warm,
+    look_within,
+    next_look,
     next_step,
     since_first,
 )
+from functions.step_rollout.judge import Seen
 from functions.step_rollout.records import (
     Written,
     asked_back,
@@ -41,6 +46,7 @@ from functions.step_rollout.records import (
     bake_over,
     closed,
     held,
+    look_due,
     looked_at_later,
     promoted,
     shifted,
@@ -48,6 +54,8 @@ from functions.step_rollout.records import (
 from functions.step_rollout.settings import StepRolloutSettings
 from functions.turn import Told, lambda_handler
 
+_HISTORY = timedelta(hours=1)
+"""What the champion did so long before the rollout says what is slow."""
 _RETURNED = frozenset({RolloutState.ROLLING_BACK, RolloutState.ABORTED})
 
 
@@ -79,16 +87,16 @@ class StepRollout:
         view = self.endpoints.view(rollout.model)
         settled = view is not None and view.in_service
         starting = rollout.state is RolloutState.PROVISIONING
-        judging = baked and rollout.state is RolloutState.SHIFTING
+        look = look_within(rollout, seen) if isinstance(seen, RolloutStepDue) else 0
+        judging = (baked or look) and rollout.state is RolloutState.SHIFTING
         if judging and settled:
             return Case(
                 rollout,
                 view,
                 baked,
                 rejected=self._rejected(rollout),
-                challenger=self._read(rollout, "challenger", rollout.step_since, now),
-                champion=self._read(rollout, "champion", rollout.step_since, now),
-                whole=self._read(rollout, "challenger", since_first(rollout), now),
+                seen=self._seen(rollout, now),
+                look=look,
             )
         there = settled and view is not None and view.config == rollout.config
         probe = self._probe(rollout) if starting and there else None
@@ -108,29 +116,39 @@ class StepRollout:
             case Shift():
                 return self._shift(step, rollout, now)
             case Hold():
-                after = self._commit(held(step, rollout, now))
-                self._expect(after, now + bake(after))
-                return after
+                return self._baking(self._commit(held(step, rollout, now)), now)
+            case LookAgain(look=number):
+                return self._look(rollout, number, now)
             case Promote():
                 after = self._commit(promoted(step, rollout, self._endpoint(rollout), now))
-                self._expect(after, now + keep_warm(after))
-                return after
-            case RollBack():
-                return self._commit(asked_back(step, rollout, now))
-            case Close():
-                return self._commit(closed(rollout, self._endpoint(rollout), now))
-            case Wait():
-                return self._commit(looked_at_later(rollout, now))
+                return self._expect(after, now + keep_warm(after))
             case Ignore():
                 return rollout
+            case _:
+                return self._commit(self._written(step, rollout, now))
+
+    def _written(
+        self, step: RollBack | Close | Wait, rollout: RolloutRecord, now: datetime
+    ) -> Written:
+        """What is done by the ledger alone."""
+        match step:
+            case RollBack():
+                return asked_back(step, rollout, now)
+            case Close():
+                return closed(rollout, self._endpoint(rollout), now)
+            case Wait():
+                return looked_at_later(rollout, now)
 
     def _shift(self, shift: Shift, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         """Write the intent, move the weight, and look whether a rollback came in between."""
         after = self._commit(shifted(shift, rollout, now))
         self.endpoints.shift(rollout.model, _weights(rollout, shift.weight))
         self._return_if_overtaken(after)
-        self._expect(after, now + bake(after))
-        return after
+        return self._baking(after, now)
+
+    def _baking(self, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
+        self._expect(rollout, now + bake(rollout))
+        return self._look(rollout, 1, now)
 
     def _return_if_overtaken(self, rollout: RolloutRecord) -> None:
         """A rollback that was written while the weight moved has the last word: ask for it again.
@@ -146,10 +164,20 @@ class StepRollout:
         self.book.commit(*written.changes, notes=written.notes)
         return written.rollout
 
-    def _expect(self, rollout: RolloutRecord, at: datetime) -> None:
+    def _expect(self, rollout: RolloutRecord, at: datetime) -> RolloutRecord:
         self.schedules.say(
             bake_over(rollout), at=at, name=f"{rollout.rollout}-s{rollout.step}-h{rollout.holds}"
         )
+        return rollout
+
+    def _look(self, rollout: RolloutRecord, number: int, now: datetime) -> RolloutRecord:
+        """Have the evidence looked at within the bake, if there is still time for it."""
+        at = next_look(rollout, now)
+        if at is not None:
+            due = look_due(rollout, number)
+            name = f"{rollout.rollout}-s{due.step}-h{due.hold}-l{number}"
+            self.schedules.say(due, at=at, name=name)
+        return rollout
 
     def _rollout(self, seen: EndpointChanged | RolloutStepDue) -> RolloutRecord | None:
         match seen:
@@ -166,11 +194,35 @@ class StepRollout:
         found = self.book.get(EndpointRecord, rollout.model)
         return found or EndpointRecord(model=rollout.model)
 
-    def _read(self, rollout: RolloutRecord, who: str, since: datetime, until: datetime) -> Traffic:
-        side = rollout.challenger if who == "challenger" else rollout.champion
+    def _seen(self, rollout: RolloutRecord, now: datetime) -> Seen:
+        """What both arms answered so far, and the champion in the hour before."""
+        first = since_first(rollout)
+        before = self._read(rollout, rollout.champion, first - _HISTORY, first)
+        slower_than = slow(before)
+        whole = Arms(
+            self._read(rollout, rollout.challenger, first, now, slower_than=slower_than),
+            self._read(rollout, rollout.champion, first, now, slower_than=slower_than),
+        )
+        return Seen(whole.since(rollout.step_since or first), whole, before)
+
+    def _read(
+        self,
+        rollout: RolloutRecord,
+        side: Champion | None,
+        since: datetime,
+        until: datetime,
+        *,
+        slower_than: float | None = None,
+    ) -> Traffic:
         if side is None:
             return NO_TRAFFIC
-        return self.traffic.read(rollout.model, variant=side.variant, since=since, until=until)
+        return self.traffic.read(
+            rollout.model,
+            variant=side.variant,
+            since=since,
+            until=until,
+            slower_than=slower_than,
+        )
 
     def _rejected(self, rollout: RolloutRecord) -> str | None:
         """Why the version was rejected in the registry; None when it was not."""

@@ -19,6 +19,7 @@ from functions.ledger import (
     RolloutRecord,
     RolloutState,
 )
+from functions.machines import RolloutNews
 from functions.step_rollout.decide import Hold, Promote, RollBack, Shift, bake, keep_warm
 
 
@@ -45,8 +46,8 @@ def shifted(shift: Shift, rollout: RolloutRecord, now: datetime) -> Written:
         weight=shift.weight,
         message=shift.why,
     )
-    after = rollout.changed(
-        state=RolloutState.SHIFTING,
+    after = rollout.heard(
+        RolloutNews.SHIFTED,
         step=shift.step,
         weight=shift.weight,
         holds=rollout.holds + 1 if again else 0,
@@ -73,8 +74,8 @@ def promoted(
     completed = RolloutCompleted(
         rollout=rollout.rollout, model=rollout.model, version=rollout.version, message=promote.why
     )
-    watching = rollout.changed(
-        state=RolloutState.WATCHING,
+    watching = rollout.heard(
+        RolloutNews.PROMOTED,
         step=len(rollout.definition.rollout.steps),
         weight=100,
         holds=0,
@@ -119,7 +120,7 @@ def asked_back_again(rollout: RolloutRecord) -> RolloutRecord:
 
 def closed(rollout: RolloutRecord, endpoint: EndpointRecord, now: datetime) -> Written:
     """The endpoint is free, and whoever was approved meanwhile may challenge the champion."""
-    after = rollout.changed(state=RolloutState.COMPLETED, ended_at=now, due_at=None)
+    after = rollout.heard(RolloutNews.WATCHED, ended_at=now, due_at=None)
     free = endpoint.changed(rollout=None, previous=None)
     return Written(after, endpoint=(_next_in_line(free, now),))
 
@@ -138,6 +139,11 @@ def bake_over(rollout: RolloutRecord) -> RolloutStepDue:
         hold=rollout.holds,
         traceparent=rollout.traceparent,
     )
+
+
+def look_due(rollout: RolloutRecord, number: int) -> RolloutStepDue:
+    """What is said when the evidence is to be looked at within the present bake."""
+    return bake_over(rollout).model_copy(update={"look": number})
 
 
 def _next_in_line(endpoint: EndpointRecord, now: datetime) -> EndpointRecord:

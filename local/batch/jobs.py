@@ -7,7 +7,7 @@ from threading import Condition, RLock
 from typing import Any
 
 from local.batch.environments import Environments
-from local.batch.records import ENDED, STARTED, SUMMARY, Record, parsed
+from local.batch.records import ENDED, SUMMARY, Record, parsed
 from local.batch.shares import Shares
 from local.batch.things import Operations, Request, page, refused
 from local.clock import Clock
@@ -105,9 +105,8 @@ class ServiceJobs:
         parsed(request["serviceRequestPayload"])
         if not 1 <= request.get("retryStrategy", {}).get("attempts", 1) <= _MOST_ATTEMPTS:
             raise refused("retryStrategy attempts must be between 1 and 10")
-        if "preemptionConfiguration" in request:
-            raise refused("preemptionConfiguration: not emulated yet.")
         policy = self._environments.policy(queue)
+        _check_preemption(request, wanted="quotaSharePolicy" in policy)
         _check_share("shareIdentifier", request, wanted="fairsharePolicy" in policy)
         _check_share("quotaShareName", request, wanted="quotaSharePolicy" in policy)
         quota = request.get("quotaShareName")
@@ -134,7 +133,7 @@ class ServiceJobs:
     def _update(self, request: Request) -> Request:
         record = self.find(request["jobId"])
         with record.lock:
-            if record.status in ENDED | STARTED:
+            if record.status in ENDED:
                 raise refused(f"Service job {record.id} is already {record.status}")
             record.told["schedulingPriority"] = request["schedulingPriority"]
             record.keep()
@@ -149,6 +148,14 @@ class ServiceJobs:
                 record.kept["terminated"] = request["reason"]
                 record.keep()
         return {}
+
+
+def _check_preemption(request: Request, *, wanted: bool) -> None:
+    config = request.get("preemptionConfiguration")
+    if config is not None and not wanted:
+        raise refused("preemptionConfiguration goes with a quota share only")
+    if config is not None and config.get("preemptionRetriesBeforeTermination", 0) < 0:
+        raise refused("preemptionRetriesBeforeTermination must not be negative")
 
 
 def _check_share(member: str, request: Request, *, wanted: bool) -> None:

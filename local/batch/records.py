@@ -11,6 +11,8 @@ from local.batch.things import Request, refused
 from local.store import Shelf
 
 ENDED = frozenset({"SUCCEEDED", "FAILED"})
+_MOST_RECENT = 10
+"""Preempted attempts that are told; how many AWS tells is not documented."""
 STARTED = frozenset({"SCHEDULED", "STARTING", "RUNNING"})
 SUMMARY = (
     "latestAttempt",
@@ -69,7 +71,27 @@ class Record:
             told.get("schedulingPriority", 0),
             told.get("shareIdentifier", ""),
             told.get("quotaShareName", ""),
+            started=told.get("scheduledAt", 0),
+            stopping=bool(self.kept.get("preempted")),
         )
+
+    def preempt(self) -> bool:
+        """Count the attempt that another job ended; whether there may be one more.
+
+        Without a limit of its own a job is queued again as often as it takes.
+        """
+        before = self.told.get("preemptionSummary", {})
+        count = before.get("preemptedAttemptCount", 0) + 1
+        attempt = self.told["attempts"][-1]
+        self.told["attempts"] = self.told["attempts"][:-1]
+        recent = [*before.get("recentPreemptedAttempts", []), attempt][-_MOST_RECENT:]
+        self.told["preemptionSummary"] = {
+            "preemptedAttemptCount": count,
+            "recentPreemptedAttempts": recent,
+        }
+        self.kept["preempted"] = False
+        most = self.told.get("preemptionConfiguration", {})
+        return bool(count <= most.get("preemptionRetriesBeforeTermination", count))
 
     def usage(self, limits: list[Request]) -> list[Request]:
         """What the job takes of its environment, in the unit of its limits."""

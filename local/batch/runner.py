@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from local.batch.environments import Environments
 from local.batch.jobs import ServiceJobs
+from local.batch.preemption import preempted
 from local.batch.records import STARTED, Record
 from local.batch.schedule import Lane, startable
 from local.batch.shares import Shares
@@ -18,6 +19,7 @@ from local.errors import AwsError
 
 log = logging.getLogger("local.batch")
 _POLL = 0.05
+_PREEMPTED = "Preempted: its capacity was needed by another service job"
 _SAID = "Received status from SageMaker: "
 _PHASES = {
     "Starting": "SCHEDULED",
@@ -104,16 +106,27 @@ class Runner:
             environment = self._environments.environments.find(arn)
             if environment["state"] != "ENABLED":
                 continue
-            waiting = [each for each in self._jobs.of(queue) if each.status == "RUNNABLE"]
-            lane = Lane(
-                [each.waiting() for each in waiting],
-                [each.waiting() for each in self._running(arn)],
-                environment["capacityLimits"],
-                self._environments.policy(queue),
-                self._shares.of(queue),
-            )
-            for job in list(startable(lane)):
+            for job in list(startable(self._lane(queue, environment))):
                 self._submit(self._jobs.find(job.id), environment)
+            for job in preempted(self._lane(queue, environment)):
+                self._preempt(self._jobs.find(job.id))
+
+    def _lane(self, queue: Request, environment: Request) -> Lane:
+        waiting = [each for each in self._jobs.of(queue) if each.status == "RUNNABLE"]
+        return Lane(
+            [each.waiting() for each in waiting],
+            [each.waiting() for each in self._running(environment["serviceEnvironmentArn"])],
+            environment["capacityLimits"],
+            self._environments.policy(queue),
+            self._shares.of(queue),
+        )
+
+    def _preempt(self, record: Record) -> None:
+        """It is stopped at the next look; until it has stopped it keeps its instances."""
+        with record.lock:
+            if record.status in STARTED:
+                record.kept["preempted"] = True
+                record.keep()
 
     def _running(self, environment: str) -> list[Record]:
         return [
@@ -160,7 +173,11 @@ class Runner:
         elif told["TrainingJobStatus"] != "Stopping":
             reason = told.get("FailureReason", f"Training job {told['SecondaryStatus']}")
             self._attempt(record, told, f"{_SAID}{reason}")
-            self._attempted(record, f"{_SAID}{reason}")
+            stopped = told["TrainingJobStatus"] == "Stopped"
+            if stopped and record.kept.get("preempted") and not record.told["isTerminated"]:
+                self._requeue(record)
+            else:
+                self._attempted(record, f"{_SAID}{reason}")
 
     def _progressed(self, record: Record, told: Request) -> None:
         status = _PHASES.get(told["SecondaryStatus"], "RUNNING")
@@ -170,7 +187,7 @@ class Runner:
             self._move(record, status)
         limit = record.told.get("timeoutConfig", {}).get("attemptDurationSeconds")
         late = limit and self._jobs.now() - record.told["scheduledAt"] > limit * 1000
-        if late or record.told["isTerminated"]:
+        if late or record.told["isTerminated"] or record.kept.get("preempted"):
             self._sagemaker("StopTrainingJob", {"TrainingJobName": record.kept["name"]})
 
     def _attempt(self, record: Record, told: Request, reason: str) -> None:
@@ -194,6 +211,13 @@ class Runner:
             self._move(record, "RUNNABLE", reason)
         else:
             self._end(record, "FAILED", reason)
+
+    def _requeue(self, record: Record) -> None:
+        """It waits again, but for one that was preempted once too often."""
+        if record.preempt():
+            self._move(record, "RUNNABLE", _PREEMPTED)
+        else:
+            self._end(record, "FAILED", _PREEMPTED)
 
     def _may_retry(self, record: Record, reason: str) -> bool:
         strategy = record.told["retryStrategy"]

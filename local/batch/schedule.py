@@ -20,6 +20,9 @@ class Waiting:
     priority: int = 0
     share: str = ""
     quota: str = ""
+    started: int = 0
+    stopping: bool = False
+    """Whether it runs on only until it has stopped for another."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +40,34 @@ def startable(lane: Lane) -> Iterator[Waiting]:
     """The jobs that may start now, in their order.
 
     A job for which there is no room keeps back those behind it, within its quota share where
-    there are quota shares.
+    there are quota shares; nobody borrows what a share waits for to be given back.
     """
     running = list(lane.running)
     blocked: set[str] = set()
+    owed: set[str] = set()
     waiting = list(lane.waiting)
     while waiting:
         job = _first(lane, waiting, running)
         waiting.remove(job)
         if job.quota in blocked:
             continue
-        if _fits(lane, job, running):
+        borrowing = borrows(lane, job, running)
+        if fits(lane, job, running) and not (borrowing and job.instance_type in owed):
             running.append(job)
             yield job
         elif not lane.quotas:
             return
         else:
             blocked.add(job.quota)
+            owed |= set() if borrowing else {job.instance_type}
 
 
 def _first(lane: Lane, waiting: Sequence[Waiting], running: Sequence[Waiting]) -> Waiting:
     if "fairsharePolicy" not in lane.policy:
-        return min(waiting, key=lambda each: (-each.priority, each.created))
+        return min(
+            waiting,
+            key=lambda each: (borrows(lane, each, running), -each.priority, each.created),
+        )
     used: Counter[str] = Counter()
     for each in running:
         used[each.share] += each.instances
@@ -76,7 +85,16 @@ def _weights(policy: Mapping[str, Any]) -> dict[str, float]:
     return {each["shareIdentifier"]: each.get("weightFactor", 1.0) for each in shares}
 
 
-def _fits(lane: Lane, job: Waiting, running: Sequence[Waiting]) -> bool:
+def borrows(lane: Lane, job: Waiting, running: Sequence[Waiting]) -> bool:
+    """Whether it would take more than what is its quota share's own."""
+    if job.quota not in lane.quotas:
+        return False
+    kind = job.instance_type
+    return used(job.quota, kind, running) + job.instances > within(lane, job.quota, kind)
+
+
+def fits(lane: Lane, job: Waiting, running: Sequence[Waiting]) -> bool:
+    """Whether there is room for it, of its share's own or to be borrowed."""
     limits = {limit["capacityUnit"]: limit["maxCapacity"] for limit in lane.limits}
     free = _free(limits, job, running)
     if free < job.instances:
@@ -86,7 +104,7 @@ def _fits(lane: Lane, job: Waiting, running: Sequence[Waiting]) -> bool:
     quota = lane.quotas.get(job.quota)
     if quota is None or quota.get("state") == "DISABLED":
         return False
-    return _within(lane, job, running, quota, free)
+    return _has_room(lane, job, running, quota, free)
 
 
 def _free(limits: Mapping[str, int], job: Waiting, running: Sequence[Waiting]) -> int:
@@ -98,13 +116,13 @@ def _free(limits: Mapping[str, int], job: Waiting, running: Sequence[Waiting]) -
     return limits.get(kind, 0) - used
 
 
-def _within(
+def _has_room(
     lane: Lane, job: Waiting, running: Sequence[Waiting], quota: Mapping[str, Any], free: int
 ) -> bool:
     """Whether a quota share has room of its own, or may borrow what others lend."""
     most = _limit(quota, job.instance_type)
-    used = _used(job.quota, job.instance_type, running)
-    if used + job.instances <= most:
+    taken = used(job.quota, job.instance_type, running) + job.instances
+    if taken <= most:
         return True
     sharing = quota["resourceSharingConfiguration"]
     if sharing["strategy"] != "LEND_AND_BORROW":
@@ -112,11 +130,11 @@ def _within(
     percent = sharing.get("borrowLimit", -1)
     borrowable = _EVERYTHING if percent < 0 else most * percent // 100
     reserved = sum(
-        max(0, _limit(other, job.instance_type) - _used(name, job.instance_type, running))
+        max(0, _limit(other, job.instance_type) - used(name, job.instance_type, running))
         for name, other in lane.quotas.items()
         if other["resourceSharingConfiguration"]["strategy"] == "RESERVE"
     )
-    return used + job.instances - most <= borrowable and free - reserved >= job.instances
+    return taken - most <= borrowable and free - reserved >= job.instances
 
 
 def _limit(quota: Mapping[str, Any], kind: str) -> int:
@@ -124,7 +142,12 @@ def _limit(quota: Mapping[str, Any], kind: str) -> int:
     return int(limits.get(kind, limits.get(INSTANCES, 0)))
 
 
-def _used(name: str, kind: str, running: Sequence[Waiting]) -> int:
+def within(lane: Lane, quota: str, kind: str) -> int:
+    """How many instances of a type are a quota share's own."""
+    return _limit(lane.quotas[quota], kind)
+
+
+def used(name: str, kind: str, running: Sequence[Waiting]) -> int:
     return sum(
         each.instances for each in running if each.quota == name and each.instance_type == kind
     )

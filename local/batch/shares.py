@@ -33,7 +33,6 @@ class Shares:
         queue = self._environments.queues.find(request["jobQueue"])
         if "quotaSharePolicy" not in self._environments.policy(queue):
             raise refused(f"jobQueue {queue['jobQueueName']} has no quota share policy")
-        _check(request)
         name = request["quotaShareName"]
         made = {
             "quotaShareName": name,
@@ -51,8 +50,12 @@ class Shares:
         return page(request, list(self.of(queue).values()), "quotaShares")
 
     def _update(self, request: Request) -> Request:
-        _check(request)
-        members = ("capacityLimits", "resourceSharingConfiguration", "state")
+        members = (
+            "capacityLimits",
+            "resourceSharingConfiguration",
+            "preemptionConfiguration",
+            "state",
+        )
         found = self.things.change(
             request["quotaShareArn"], **{member: request.get(member) for member in members}
         )
@@ -65,8 +68,3 @@ class Shares:
                 raise refused("Cannot delete, resource must be in DISABLED state")
             self.things.remove(found)
         return {}
-
-
-def _check(request: Request) -> None:
-    if request.get("preemptionConfiguration", {}).get("inSharePreemption") == "ENABLED":
-        raise refused("inSharePreemption ENABLED: not emulated yet.")

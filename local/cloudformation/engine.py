@@ -2,13 +2,15 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.clock import Clock
+from local.cloudformation.errors import exists, gone, reason, validation
+from local.cloudformation.exports import Exports
 from local.cloudformation.plan import in_order, included
 from local.cloudformation.provider import MADE_NAME_SUFFIX, Ask, Provider
 from local.cloudformation.stack import Output, Resource, Stack
@@ -22,8 +24,8 @@ Providers = Mapping[str, Provider]
 class ResourceFailedError(Exception):
     """A resource could not be brought about; the stack rolls back with this reason."""
 
-    def __init__(self, reason: str, *, half_changed: Resource | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, why: str, *, half_changed: Resource | None = None) -> None:
+        super().__init__(why)
         self.half_changed = half_changed
 
 
@@ -40,9 +42,13 @@ class Target:
 class Engine:
     """One call per stack operation; each leaves the stack in a final status."""
 
-    def __init__(self, clock: Clock, providers: Providers) -> None:
+    def __init__(
+        self, clock: Clock, providers: Providers, exports: Exports, secret: Callable[[Any], Any]
+    ) -> None:
         self._clock = clock
         self._providers = providers
+        self._exports = exports
+        self._secret = secret
 
     def create(self, stack: Stack, target: Target) -> None:
         try:
@@ -71,8 +77,8 @@ class Engine:
         failed = self._remove(stack, doomed, forget=set(stack.resources))
         if failed:
             names = ", ".join(sorted(stack.resources))
-            reason = f"The following resource(s) failed to delete: [{names}]."
-            stack.become("DELETE_FAILED", self._clock.now(), reason)
+            why = f"The following resource(s) failed to delete: [{names}]."
+            stack.become("DELETE_FAILED", self._clock.now(), why)
         else:
             stack.deleted = self._clock.now()
             stack.become("DELETE_COMPLETE", stack.deleted)
@@ -88,7 +94,12 @@ class Engine:
             new = self._one(stack, logical_id, target, old)
             stack.hold(new)
             target.scope.made[logical_id] = new.made
-        stack.outputs = self._outputs(target)
+        outputs = self._outputs(target)
+        try:
+            self._exports.check(stack, outputs)
+        except AwsError as error:
+            raise ResourceFailedError(error.message) from error
+        stack.outputs, stack.imports = outputs, set(target.scope.imported)
         stack.template, stack.parameters = target.template, target.parameters
         stack.given = target.given
 
@@ -102,34 +113,65 @@ class Engine:
                 return replace(old, definition=definition)
             verb = "CREATE" if old is None else "UPDATE"
             stack.tell(self._clock.now(), logical_id, physical, kind, f"{verb}_IN_PROGRESS", "")
-            fresh = secrets.token_hex(MADE_NAME_SUFFIX // 2)
-            token = stack.records.intent(stack, logical_id, fresh)
-            ask = Ask(stack.name, stack.id, logical_id, properties, token)
-            made = self._bring_about(kind, ask, old, again=token != fresh)
+            made = self._bring_about(stack, logical_id, kind, properties, old)
         except (AwsError, ClientError, BotoCoreError, KeyError, TypeError, ValueError) as error:
-            reason = _reason(error)
+            why = reason(error)
             failed = "CREATE_FAILED" if old is None else "UPDATE_FAILED"
             stack.records.without_intent(stack, logical_id)
-            stack.tell(self._clock.now(), logical_id, physical, kind, failed, reason)
-            told = f"{logical_id} ({kind}): {reason}"
+            stack.tell(self._clock.now(), logical_id, physical, kind, failed, why)
+            told = f"{logical_id} ({kind}): {why}"
             raise ResourceFailedError(told, half_changed=old) from error
         now = self._clock.now()
         stack.tell(now, logical_id, made.physical_id, kind, f"{verb}_COMPLETE", "")
         return Resource(logical_id, kind, properties, made, f"{verb}_COMPLETE", now, definition)
 
-    def _bring_about(self, kind: str, ask: Ask, old: Resource | None, *, again: bool) -> Made:
+    def _bring_about(
+        self,
+        stack: Stack,
+        logical_id: str,
+        kind: str,
+        properties: Mapping[str, Any],
+        old: Resource | None,
+    ) -> Made:
+        provider, ask = self._providers[kind], self._ask(stack, logical_id, properties)
+        if old is None or old.kind != kind:
+            return self._made(stack, kind, ask)
+        if any(old.get(name) != properties.get(name) for name in provider.immutable):
+            own = properties.get(provider.named_by)
+            if own is not None and own == old.get(provider.named_by) and provider.taken(ask):
+                raise validation(
+                    "CloudFormation cannot update a stack when a custom-named resource requires"
+                    f" replacing. Rename {own} and update the stack again."
+                )
+            return self._made(stack, kind, ask)
+        return provider.update(ask, old.properties, old.made)
+
+    def _made(self, stack: Stack, kind: str, ask: Ask) -> Made:
+        """With nothing there before the intent is written, what stands there later is its own."""
         provider = self._providers[kind]
-        if old is not None and old.kind == kind:
-            differs = [n for n in provider.immutable if old.get(n) != ask.properties.get(n)]
-            if not differs:
-                return provider.update(ask, old.properties, old.made)
+        earlier = stack.records.intended(stack, ask.logical_id)
+        if earlier:
+            return self._made_again(provider, replace(ask, token=earlier))
+        if provider.taken(ask):
+            own = ask.properties[provider.named_by]
+            message = f"Resource of type '{kind}' with identifier '{own}' already exists."
+            raise AwsError("AlreadyExistsException", message)
+        token = secrets.token_hex(MADE_NAME_SUFFIX // 2)
+        stack.records.intend(stack, ask.logical_id, token)
+        return provider.create(replace(ask, token=token))
+
+    def _made_again(self, provider: Provider, ask: Ask) -> Made:
         try:
             return provider.create(ask)
         except (AwsError, ClientError) as error:
-            if not (again and ask.names and _exists(error)):
+            if not (ask.names and exists(error)):
                 raise
         provider.delete(ask, provider.leftover(ask.names[-1]))
         return provider.create(ask)
+
+    def _ask(self, stack: Stack, logical_id: str, properties: Mapping[str, Any]) -> Ask:
+        """With secrets told: they are in no stack."""
+        return Ask(stack.name, stack.id, logical_id, self._secret(properties))
 
     def _outputs(self, target: Target) -> list[Output]:
         outputs = []
@@ -155,16 +197,16 @@ class Engine:
             failed, left = [], queue
             queue = []
             for resource in left:
-                reason = self._remove_one(stack, resource, forget=resource.logical_id in forget)
-                if reason:
-                    failed.append(f"{resource.logical_id}: {reason}")
+                why = self._remove_one(stack, resource, forget=resource.logical_id in forget)
+                if why:
+                    failed.append(f"{resource.logical_id}: {why}")
                     queue.append(resource)
         return failed
 
     def _remove_one(self, stack: Stack, resource: Resource, *, forget: bool) -> str:
-        def tell(status: str, reason: str) -> None:
+        def tell(status: str, why: str) -> None:
             now, physical = self._clock.now(), resource.made.physical_id
-            stack.tell(now, resource.logical_id, physical, resource.kind, status, reason)
+            stack.tell(now, resource.logical_id, physical, resource.kind, status, why)
 
         kept = resource.retained if forget else resource.retained_when_replaced
         if kept:
@@ -175,29 +217,30 @@ class Engine:
             try:
                 self._providers[resource.kind].delete(ask, resource.made)
             except (AwsError, ClientError, BotoCoreError) as error:
-                if not _gone(error):
-                    tell("DELETE_FAILED", _reason(error))
-                    return _reason(error)
+                if not gone(error):
+                    tell("DELETE_FAILED", reason(error))
+                    return reason(error)
             tell("DELETE_COMPLETE", "")
         if forget:
             stack.let_go(resource.logical_id)
         return ""
 
-    def undo_create(self, stack: Stack, reason: str) -> None:
+    def undo_create(self, stack: Stack, why: str) -> None:
         if stack.disable_rollback:
-            stack.become("CREATE_FAILED", self._clock.now(), reason)
+            stack.become("CREATE_FAILED", self._clock.now(), why)
             return
-        told = f"The following resource failed to create: {reason}. Rollback requested by user."
+        told = f"The following resource failed to create: {why}. Rollback requested by user."
         stack.become("ROLLBACK_IN_PROGRESS", self._clock.now(), told)
         doomed = [_unretained(each) for each in stack.resources.values()]
         failed = self._remove(stack, doomed, forget=set(stack.resources))
+        stack.imports = set()
         status = "ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE"
         stack.become(status, self._clock.now(), "; ".join(failed))
 
     def undo_update(
-        self, stack: Stack, before: Stack, reason: str, half: Resource | None = None
+        self, stack: Stack, before: Stack, why: str, half: Resource | None = None
     ) -> None:
-        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", self._clock.now(), reason)
+        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", self._clock.now(), why)
         failed = [] if half is None else self._revert(stack, half, half)
         for name, resource in list(stack.resources.items()):
             old = before.resources.get(name)
@@ -216,15 +259,16 @@ class Engine:
             stack.hold(resource)
         stack.outputs, stack.template = list(before.outputs), before.template
         stack.parameters, stack.given = dict(before.parameters), dict(before.given)
+        stack.imports = set(before.imports)
         status = "UPDATE_ROLLBACK_FAILED" if failed else "UPDATE_ROLLBACK_COMPLETE"
         stack.become(status, self._clock.now(), "; ".join(failed))
 
     def _revert(self, stack: Stack, old: Resource, new: Resource) -> list[str]:
-        ask = Ask(stack.name, stack.id, old.logical_id, old.properties)
         try:
+            ask = self._ask(stack, old.logical_id, old.properties)
             self._providers[old.kind].update(ask, new.properties, new.made)
         except (AwsError, ClientError, BotoCoreError, KeyError, ValueError) as error:
-            return [f"{old.logical_id}: {_reason(error)}"]
+            return [f"{old.logical_id}: {reason(error)}"]
         return []
 
 
@@ -241,29 +285,3 @@ def _unretained(resource: Resource) -> Resource:
 
 def _replaced(old: Resource, new: Resource | None) -> bool:
     return new is not None and old.made.physical_id != new.made.physical_id
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response["Error"]["Code"])
-    return error.code if isinstance(error, AwsError) else ""
-
-
-def _gone(error: Exception) -> bool:
-    words = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-    return any(word in _code(error) for word in words)
-
-
-def _exists(error: Exception) -> bool:
-    words = ("Exist", "Conflict", "InUse", "AlreadyOwned")
-    return any(word in _code(error) for word in words) or "already exist" in _reason(error)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, AwsError):
-        return error.message
-    if isinstance(error, ClientError):
-        return str(error.response["Error"].get("Message") or error)
-    if isinstance(error, KeyError):
-        return f"a required property is missing: {error}"
-    return str(error)

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from local.cloudformation.errors import validation
+from local.cloudformation.references import refuse_secure
 from local.cloudformation.template import Scope, Template, pseudo_names, references
 
 
@@ -37,6 +38,7 @@ def check(template: Template, known_types: frozenset[str]) -> None:
     if unknown:
         message = f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
         raise validation(f"{message} (the embedded AWS does not emulate them)")
+    refuse_secure(template.resources)
     names = {*template.resources, *template.parameters, *pseudo_names()}
     for logical_id, definition in template.resources.items():
         dangling = sorted(set(_dangling(definition, names)))

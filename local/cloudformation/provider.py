@@ -8,7 +8,7 @@ from typing import Any
 
 from local.clock import Clock
 from local.cloud import Account
-from local.cloudformation.errors import validation
+from local.cloudformation.errors import found, validation
 from local.cloudformation.template import Made
 
 Properties = Mapping[str, Any]
@@ -76,12 +76,23 @@ class Provider:
     """A resource type. `immutable` names the properties whose change means replacement."""
 
     immutable: frozenset[str] = frozenset()
+    named_by: str = ""
+    """The property by which a template may give its name."""
 
     def __init__(self, around: Surroundings) -> None:
         self.around = around
 
     def create(self, ask: Ask) -> Made:
         raise NotImplementedError
+
+    def taken(self, ask: Ask) -> bool:
+        """Whether something stands already under the name that the template gives."""
+        own = ask.get(self.named_by)
+        return own is not None and found(lambda: self.look(ask, str(own)))
+
+    def look(self, ask: Ask, name: str) -> object:
+        """What stands under this name; nothing, or an error that says so, if nothing does."""
+        return None
 
     def leftover(self, name: str) -> Made:
         """What an interrupted creation under this name has left."""

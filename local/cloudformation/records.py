@@ -46,13 +46,13 @@ class Records:
     def without_resource(self, stack: Stack, logical_id: str) -> None:
         self._resources.drop(f"{stack.id} {logical_id}")
 
-    def intent(self, stack: Stack, logical_id: str, token: str) -> str:
-        """The token of a resource about to be made; the earlier one if that was interrupted."""
-        key = f"{stack.id} {logical_id}"
-        earlier = self._intents.get(key)
-        if earlier is None:
-            self._intents.put(key, token)
-        return str(earlier or token)
+    def intended(self, stack: Stack, logical_id: str) -> str:
+        """The token of a creation that was interrupted, or nothing."""
+        return str(self._intents.get(f"{stack.id} {logical_id}") or "")
+
+    def intend(self, stack: Stack, logical_id: str, token: str) -> None:
+        """A resource is about to be made."""
+        self._intents.put(f"{stack.id} {logical_id}", token)
 
     def without_intent(self, stack: Stack, logical_id: str) -> None:
         self._intents.drop(f"{stack.id} {logical_id}")

@@ -14,11 +14,14 @@ from local.cloudformation import answers
 from local.cloudformation.change_sets import ChangeSets
 from local.cloudformation.engine import Engine, Target, replace_copy
 from local.cloudformation.errors import validation
+from local.cloudformation.exports import Exports
 from local.cloudformation.parameters import checked_parameters, given_parameters, resolved_by_ssm
 from local.cloudformation.plan import check
 from local.cloudformation.provider import Handle, Surroundings
 from local.cloudformation.records import NOTHING, Records, as_kept, read_resource, template_of
+from local.cloudformation.references import References
 from local.cloudformation.resources import providers
+from local.cloudformation.rules import check_rules
 from local.cloudformation.sources import template_body
 from local.cloudformation.stack import Output, Stack
 from local.cloudformation.template import Scope, Template
@@ -42,7 +45,9 @@ class CloudFormation:
         self._account = account
         self._clock = clock
         self._providers = providers(Surroundings(account, clock, services))
-        self._engine = Engine(clock, self._providers)
+        self._references = References(account)
+        self._exports = Exports(self._living)
+        self._engine = Engine(clock, self._providers, self._exports, self._references.secret)
         self._records = Records(account.store)
         self._stacks = self._records.all()
         self._changed = Condition()
@@ -99,8 +104,11 @@ class CloudFormation:
 
     def kept_target(self, stack: Stack, kept: Request) -> Target:
         template, values = template_of(kept["body"]), kept["parameters"]
-        scope = Scope(template, values, self._pseudo(stack), lambda name: self._export(name, stack))
-        return Target(template, values, kept["given"], scope)
+        return Target(template, values, kept["given"], self._scope(stack, template, values))
+
+    def _scope(self, stack: Stack, template: Template, values: Request) -> Scope:
+        imported = lambda name: self._exports.imported(name, stack)  # noqa: E731  # one line
+        return Scope(template, values, self._pseudo(stack), imported, self._references.plain)
 
     def find(self, request: Request) -> Stack:
         """A stack by name (the living one) or by id (deleted ones too)."""
@@ -150,8 +158,10 @@ class CloudFormation:
         given = given_parameters(request, stack.given)
         values = checked_parameters(template, given)
         values |= resolved_by_ssm(template, values, self._account)
-        scope = Scope(template, values, self._pseudo(stack), lambda name: self._export(name, stack))
-        return Target(template, values, given, scope)
+        check_rules(template, {**self._pseudo(stack), **values})
+        properties = [each.get("Properties") for each in template.resources.values()]
+        values |= self._references.known([properties, template.outputs, values])
+        return Target(template, values, given, self._scope(stack, template, values))
 
     def perform(
         self, stack: Stack, status: str, work: Callable[[], None], target: Target | None = None
@@ -232,11 +242,7 @@ class CloudFormation:
                 f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
             )
             raise validation(message)
-        for output in stack.outputs:
-            users = [s.name for s in self._living() if output.export and output.export in s.imports]
-            if users:
-                message = f"Export {output.export} cannot be deleted as it is in use by {users[0]}"
-                raise validation(message)
+        self._exports.check_deletion(stack)
         self.perform(stack, "DELETE_IN_PROGRESS", lambda: self._engine.delete(stack))
 
     def _describe_stacks(self, request: Request) -> Request:
@@ -277,14 +283,6 @@ class CloudFormation:
             "AWS::StackName": stack.name,
             "AWS::URLSuffix": "amazonaws.com",
         }
-
-    def _export(self, name: str, importer: Stack) -> str:
-        for each in self._living():
-            for output in each.outputs:
-                if output.export == name:
-                    importer.imports.add(name)
-                    return output.value
-        raise validation(f"No export named {name} found.")
 
 
 def is_same(stack: Stack, target: Target) -> bool:

@@ -27,6 +27,7 @@ class Template:
     conditions: Mapping[str, Any]
     outputs: Mapping[str, dict[str, Any]]
     description: str = ""
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def parse(body: str) -> "Template":
@@ -41,6 +42,7 @@ class Template:
             conditions=raw.get("Conditions") or {},
             outputs=raw.get("Outputs") or {},
             description=str(raw.get("Description") or ""),
+            rules=raw.get("Rules") or {},
         )
 
 
@@ -73,11 +75,14 @@ class Scope:
         parameters: Mapping[str, Any],
         pseudo: Mapping[str, Any],
         exports: Callable[[str], str],
+        referenced: Callable[[str, Mapping[str, Any]], str] = lambda text, _: text,
     ) -> None:
         self.template = template
         self.made: dict[str, Made] = {}
+        self.imported: set[str] = set()
         self._names = {**pseudo, **parameters}
         self._exports = exports
+        self._referenced = referenced
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._get_att,
@@ -86,7 +91,7 @@ class Scope:
             "Fn::If": self._if,
             "Fn::Select": lambda a: self.resolve(a[1])[int(self.resolve(a[0]))],
             "Fn::Split": lambda a: str(self.resolve(a[1])).split(a[0]),
-            "Fn::ImportValue": lambda a: self._exports(str(self.resolve(a))),
+            "Fn::ImportValue": self._import,
             "Fn::FindInMap": self._find_in_map,
             "Fn::Base64": lambda a: base64.b64encode(str(self.resolve(a)).encode()).decode(),
             "Fn::GetAZs": lambda _: [f"{self._names['AWS::Region']}{z}" for z in _AZ_LETTERS],
@@ -105,14 +110,18 @@ class Scope:
             items = [self.resolve(each) for each in node]
             return [each for each in items if each is not _NO_VALUE]
         if not isinstance(node, dict):
-            return node
+            return self._dereferenced(node)
         if len(node) == 1:
             name, argument = next(iter(node.items()))
             function = self._functions.get(name)
             if function is not None and not (name == "Condition" and isinstance(argument, dict)):
-                return function(argument)
+                return self._dereferenced(function(argument))
         members = {key: self.resolve(value) for key, value in node.items()}
         return {key: value for key, value in members.items() if value is not _NO_VALUE}
+
+    def _dereferenced(self, value: Any) -> Any:
+        """Dynamic references in it, given or put together, replaced."""
+        return self._referenced(value, self._names) if isinstance(value, str) else value
 
     def holds(self, condition: str) -> bool:
         """Whether a named condition is true."""
@@ -131,6 +140,11 @@ class Scope:
         if name in self._names:
             return self._names[name]
         return self._resource(name).reference
+
+    def _import(self, argument: Any) -> str:
+        name = str(self.resolve(argument))
+        self.imported.add(name)
+        return self._exports(name)
 
     def _resource(self, name: str) -> Made:
         made = self.made.get(name)

@@ -14,7 +14,7 @@ from local.http_messages import HttpRequest
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
 _PRESIGNED = re.compile(r"X-Amz-Credential=([^&]+)")
-_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations(?:-async)?")
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-)?invocations")
 _SERVICES = {"monitoring": "cloudwatch"}
 _LONGEST = 2048
 _S3_OBJECT = {
@@ -58,7 +58,7 @@ def asked(request: HttpRequest) -> Asked:
     access_key, service = _credential(request)
     match = _INVOCATION.fullmatch(request.path)
     if match is not None:
-        action = "InvokeEndpointAsync" if request.path.endswith("async") else "InvokeEndpoint"
+        action = "InvokeEndpointAsync" if match.group(2) else "InvokeEndpoint"
         return Asked("sagemaker-runtime", action, (unquote(match.group(1)),), access_key)
     action = changes.action(request)
     if not action:

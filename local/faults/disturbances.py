@@ -30,7 +30,7 @@ class EventFaults:
 
 
 class JobFaults:
-    """Asked by jobs while they wait for machines and while they run."""
+    """Asked by jobs while they wait for machines and run, by deployments that go back."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -44,6 +44,9 @@ class JobFaults:
 
     def breaks(self, job: str) -> bool:
         return bool(self._book.strikes("kill-job", {"name": (job,)}))
+
+    def strands(self, endpoint: str) -> bool:
+        return bool(self._book.strikes("fail-rollback", {"name": (endpoint,)}))
 
 
 def _subject(event: Event) -> Subject:

@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
     "no-capacity": Kind("a job finds no machine of its type", ("name", "instance-type")),
     "interrupt": Kind("a job's spot machine is taken back", ("name",)),
     "kill-job": Kind("a job's machine fails", ("name",)),
+    "fail-rollback": Kind("a rolling deployment that is to go back cannot", ("name",)),
     "kill-server": Kind("a process of an endpoint dies when it is invoked", ("name",)),
     "kill-function": Kind(
         "a function's sandbox dies at the `call`-th API call of an invocation",

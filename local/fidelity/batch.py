@@ -22,15 +22,16 @@ OPERATIONS: Mapping[str, Fidelity] = {
     "ListSchedulingPolicies": EXACT,
     "UpdateSchedulingPolicy": EXACT,
     "DeleteSchedulingPolicy": EXACT,
-    "CreateQuotaShare": partial("`inSharePreemption` must be DISABLED: nothing is preempted"),
+    "CreateQuotaShare": partial("VALID at once"),
     "DescribeQuotaShare": EXACT,
     "ListQuotaShares": EXACT,
     "UpdateQuotaShare": partial("takes effect at once"),
     "DeleteQuotaShare": partial(f"gone at once; {_TEXTS}"),
     "SubmitServiceJob": partial(
         "shares are weighed by what runs now (`shareDecaySeconds` and `computeReservation` have no"
-        " effect); a job without room keeps back those behind it; `preemptionConfiguration` is"
-        " refused; the payload is judged when the job is scheduled"
+        " effect); a job without room keeps back those behind it; whom preemption chooses (what is"
+        " borrowed, low priorities, late starts) and what it says are not documented; the payload"
+        " is judged when the job is scheduled"
     ),
     "DescribeServiceJob": EXACT,
     "ListServiceJobs": EXACT,

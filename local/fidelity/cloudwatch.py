@@ -10,7 +10,7 @@ _MATH = (
     " ANOMALY_DETECTION_BAND (mean and standard deviations of the last 500 periods, no seasons);"
     " all of an expression has the longest of its periods"
 )
-_STATISTICS = "statistics are the five simple ones and percentiles"
+_STATISTICS = "percents of trimmed statistics cut whole ranks, and percentiles take one"
 
 OPERATIONS: Mapping[str, Fidelity] = {
     "DeleteAlarms": partial("names that are not there are passed over; the text is our own"),
@@ -34,8 +34,8 @@ OPERATIONS: Mapping[str, Fidelity] = {
     ),
     "PutDashboard": partial("a widget is not looked into beyond its type"),
     "PutMetricAlarm": partial(
-        "actions are SNS and Lambda (permissions are not asked for); windows end now and slide,"
-        f" and shrink with the time scale; {_MATH}"
+        "actions are SNS, Lambda and scaling policies (permissions are not asked for); windows end"
+        f" now and slide, and shrink with the time scale; {_MATH}"
     ),
     "PutMetricData": partial(
         "samples are kept one by one for 15 days, 100,000 of a series; a statistic set becomes"

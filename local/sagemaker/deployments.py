@@ -18,6 +18,10 @@ class RollbackError(RuntimeError):
     """The deployment goes back; the message is the FailureReason, none for an empty one."""
 
 
+class StrandedError(RollbackError):
+    """It cannot go back either: both fleets keep the traffic they have."""
+
+
 class Deployments:
     """Shifts traffic from an endpoint's fleet to the one that is coming."""
 
@@ -42,13 +46,19 @@ class Deployments:
         try:
             for step in plan.steps:
                 self._take(endpoint, plan, step, end)
-        except RollbackError:
+        except RollbackError as error:
             if self._closing.is_set():
                 raise
+            if self._stranded(endpoint, plan):
+                raise StrandedError("The rolling deployment and its rollback failed.") from error
             endpoint.share = 0.0
             self._tell(endpoint, "Deleting", "Rolling back; deleting the new instances.", None)
             raise
         self._tell(endpoint, "Deleting", "Terminating the old instances.", plan.steps[-1])
+
+    def _stranded(self, endpoint: Endpoint, plan: Plan) -> bool:
+        mixed = plan.rolling and 0.0 < endpoint.share < 1.0
+        return mixed and self._parts.disturbances.strands(endpoint.name)
 
     def _take(self, endpoint: Endpoint, plan: Plan, step: Step, end: float) -> None:
         self._look(plan, end)
@@ -99,7 +109,7 @@ class Deployments:
 def _plan(endpoint: Endpoint) -> Plan | None:
     if endpoint.guardrails is None or endpoint.coming is None:
         return None
-    return planned(endpoint.guardrails, list(endpoint.coming.variants.values()))
+    return planned(endpoint.guardrails, endpoint.coming.production)
 
 
 def _moved(variant: Request, told: Request, share: float) -> Request:

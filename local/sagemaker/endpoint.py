@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from threading import Event, RLock
 from typing import Any
 
+from local.sagemaker.capture import summary
 from local.sagemaker.fleet import Fleet
 from local.sagemaker.parts import Request, milliseconds, with_times
+from local.sagemaker.variant import Variant
 
-IN_PROGRESS = frozenset({"Creating", "Updating", "Deleting"})
-SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+IN_PROGRESS = frozenset({"Creating", "Updating", "RollingBack", "Deleting"})
+STRANDED = "UpdateRollbackFailed"
+"""Neither did a rolling deployment reach its end nor could it go back."""
+SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack", STRANDED})
 
 
 @dataclass
@@ -39,7 +43,8 @@ class Endpoint:
         with self.lock:
             fleets = {"fleet": self.fleet, "coming": self.coming}
             told = {name: fleet.kept() for name, fleet in fleets.items() if fleet is not None}
-            return {"told": self.told, "guardrails": self.guardrails, **told}
+            share = self.share if self.status == STRANDED else 0.0
+            return {"told": self.told, "guardrails": self.guardrails, "share": share, **told}
 
     def answering(self) -> Fleet | None:
         """Whose turn it is: while a deployment goes on, both fleets have their share."""
@@ -49,7 +54,7 @@ class Endpoint:
         with self.lock:
             told = dict(self.told)
             if self.fleet is not None:
-                told["ProductionVariants"] = [v.described() for v in self.fleet.variants.values()]
+                told |= _variants(self.fleet, Variant.described) | _features(self.fleet)
         return told
 
     def event(self, tags: Callable[[str], dict[str, str]]) -> Request:
@@ -83,11 +88,20 @@ def pending(fleet: Fleet) -> Request:
     """What DescribeEndpoint tells of a fleet on its way."""
     return {
         "EndpointConfigName": fleet.config,
-        "ProductionVariants": [
-            {"VariantName": v.name, "DesiredWeight": v.weight, "DesiredInstanceCount": v.count}
-            for v in fleet.variants.values()
-        ],
+        **_variants(fleet, Variant.pending),
     }
+
+
+def _variants(fleet: Fleet, told: Callable[[Variant], Request]) -> Request:
+    production = {"ProductionVariants": [told(variant) for variant in fleet.production]}
+    shadow = {} if fleet.shadow is None else {"ShadowProductionVariants": [told(fleet.shadow)]}
+    return {**production, **shadow}
+
+
+def _features(fleet: Fleet) -> Request:
+    told = {name: value for name, value in fleet.features.items() if name != "DataCaptureConfig"}
+    capture = fleet.features.get("DataCaptureConfig")
+    return told if capture is None else {**told, "DataCaptureConfig": summary(capture)}
 
 
 def _floating(value: Any) -> Any:

@@ -7,16 +7,15 @@ from contextlib import ExitStack, contextmanager
 from threading import Event, RLock
 
 from local.errors import AwsError
-from local.sagemaker.deployments import Deployments, RollbackError
-from local.sagemaker.endpoint import IN_PROGRESS, SERVING, Endpoint, pending
-from local.sagemaker.fleet import Fleet, FleetError
+from local.sagemaker.deployments import Deployments, RollbackError, StrandedError
+from local.sagemaker.endpoint import IN_PROGRESS, SERVING, STRANDED, Endpoint, pending
+from local.sagemaker.fleet import FEATURES, Entered, Fleet, FleetError
 from local.sagemaker.guardrails import checked
-from local.sagemaker.instance import Instance
 from local.sagemaker.listing import Listing
 from local.sagemaker.models import Models
 from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
 from local.sagemaker.variant import Variant
-from local.sagemaker.weights import desired, retain
+from local.sagemaker.weights import check_scaled, desired, retain
 from local.timers import Timers
 
 log = logging.getLogger("local.sagemaker")
@@ -49,6 +48,8 @@ class Endpoints:
         }
         self._fleets: set[Fleet] = set()
         self._timers = Timers("endpoints")
+        self.when_gone: list[Callable[[str], None]] = []
+        """Who is told the name of an endpoint that is no more."""
         self.operations: Operations = {
             "CreateEndpoint": self._create,
             "DescribeEndpoint": lambda r: self.find(r["EndpointName"]).described(),
@@ -89,26 +90,44 @@ class Endpoints:
         return endpoint
 
     @contextmanager
-    def entered(self, name: str, target: str | None) -> Iterator[tuple[Variant, Instance | None]]:
+    def entered(self, name: str, target: str | None) -> Iterator[Entered]:
         """A variant and who answers for it, who stays meanwhile; raises the runtime's errors."""
         with self._lock:
             endpoint = self._endpoints.get(name)
-        account = self._parts.account.id
-        unknown = AwsError("ValidationError", f"Endpoint {name} of account {account} not found.")
         if endpoint is None:
-            raise unknown
+            raise self._unknown(name)
         endpoint.revived.wait(_REVIVAL)
         with ExitStack() as stay:
             with endpoint.lock:
                 fleet = endpoint.answering()
                 if fleet is None or endpoint.status not in SERVING:
-                    raise unknown
+                    raise self._unknown(name)
                 variant = fleet.choose(target)
                 if variant is None:
                     message = f"Variant {target} not found for endpoint {name}."
                     raise AwsError("ValidationError", message)
                 instance = stay.enter_context(fleet.answering(variant))
-            yield variant, instance
+            yield Entered(fleet, variant, instance)
+
+    def answering(self, name: str) -> Fleet:
+        """The fleet whose turn it is; raises the runtime's error where none is in service."""
+        with self._lock:
+            endpoint = self._endpoints.get(name)
+        fleet = endpoint.answering() if endpoint and endpoint.status in SERVING else None
+        if fleet is None:
+            raise self._unknown(name)
+        return fleet
+
+    def asynchronous(self) -> dict[str, Fleet]:
+        """The fleets that answer from a queue, by endpoint."""
+        with self._lock:
+            serving = [each for each in self._endpoints.values() if each.status in SERVING]
+        fleets = {each.name: each.fleet for each in serving}
+        return {name: fleet for name, fleet in fleets.items() if fleet and fleet.asynchronous}
+
+    def _unknown(self, name: str) -> AwsError:
+        account = self._parts.account.id
+        return AwsError("ValidationError", f"Endpoint {name} of account {account} not found.")
 
     def _arn(self, name: str) -> str:
         return self._parts.account.arn("sagemaker", f"endpoint/{name.lower()}")
@@ -143,15 +162,18 @@ class Endpoints:
         endpoint = self.find(request["EndpointName"])
         fleet = self._fleet(endpoint.name, request["EndpointConfigName"])
         with endpoint.lock:
-            self._unless_in_progress(endpoint)
+            self._unless_in_progress(endpoint, "InService", STRANDED)
+            check_scaled(endpoint.fleet, fleet, self._parts.scaling.registered(endpoint.name))
             if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
                 retain(endpoint.fleet, fleet, request)
             last = _deployment(request, endpoint.told, endpoint.fleet, fleet)
             endpoint.told.pop("LastDeploymentConfig", None)
             endpoint.guardrails = last.get("LastDeploymentConfig")
             summary = pending(fleet) | {"StartTime": self._parts.now()}
-            endpoint.coming = fleet
+            stranded, endpoint.coming, endpoint.share = endpoint.coming, fleet, 0.0
             self._enter(endpoint, "Updating", PendingDeploymentSummary=summary, **last)
+        if stranded is not None:
+            self._parts.pool.submit(self._end, stranded.retire, stranded)
         self._parts.pool.submit(self._bring, endpoint, fleet, first=False)
         return {"EndpointArn": endpoint.told["EndpointArn"]}
 
@@ -163,23 +185,26 @@ class Endpoints:
             fleet=self._remade(name, kept.get("fleet")),
             coming=self._remade(name, kept.get("coming")),
             guardrails=kept.get("guardrails"),
+            share=kept.get("share", 0.0),
         )
 
     def _remade(self, endpoint: str, kept: Request | None) -> Fleet | None:
         if kept is None:
             return None
         variants = [Variant.from_kept(each) for each in kept["variants"]]
-        return Fleet(self._parts, endpoint, kept["config"], variants)
+        return Fleet(self._parts, endpoint, kept["config"], variants, kept.get("features"))
 
     def _take_up(self, endpoint: Endpoint) -> None:
         """Go on with what the end of the server interrupted."""
         if endpoint.fleet is not None:
             self._revive(endpoint, endpoint.fleet)
+        if endpoint.status == STRANDED and endpoint.coming is not None:
+            self._revive(endpoint, endpoint.coming)
         endpoint.revived.set()
         match endpoint.status, endpoint.coming, endpoint.fleet:
             case "Creating" | "Updating", Fleet() as coming, before:
                 self._bring(endpoint, coming, first=before is None)
-            case "Updating", None, Fleet() as fleet:
+            case "Updating" | "RollingBack", None, Fleet() as fleet:
                 self._reach(endpoint, fleet)
             case "Deleting", _, _:
                 self._remove(endpoint)
@@ -209,10 +234,7 @@ class Endpoints:
                 return
             if not isinstance(error, (FleetError, RollbackError)):
                 log.exception("endpoint %s", endpoint.name)
-            with endpoint.lock:
-                endpoint.coming, endpoint.share = None, 0.0
-            self._end(fleet.retire if isinstance(error, RollbackError) else fleet.kill, fleet)
-            self._settle(endpoint, "Failed" if first else "InService", failure=_said(error))
+            self._give_up(endpoint, fleet, error, first=first)
         else:
             with endpoint.lock:
                 before, endpoint.fleet, endpoint.coming = endpoint.fleet, fleet, None
@@ -221,6 +243,16 @@ class Endpoints:
                 self._settle(endpoint, "InService")
             if before is not None:
                 self._end(before.retire, before)
+
+    def _give_up(self, endpoint: Endpoint, fleet: Fleet, error: Exception, *, first: bool) -> None:
+        """The fleet does not come into service; stranded, it keeps what it has of the traffic."""
+        if isinstance(error, StrandedError):
+            self._settle(endpoint, STRANDED, failure=str(error))
+            return
+        with endpoint.lock:
+            endpoint.coming, endpoint.share = None, 0.0
+        self._end(fleet.retire if isinstance(error, RollbackError) else fleet.kill, fleet)
+        self._settle(endpoint, "Failed" if first else "InService", failure=_said(error))
 
     def _shift(self, request: Request) -> Request:
         endpoint = self.find(request["EndpointName"])
@@ -254,6 +286,8 @@ class Endpoints:
                 if failure is not None:
                     variant.desired = None
                 variant.arrive()
+            if failure is not None and self._parts.scaling.registered(endpoint.name):
+                self._enter(endpoint, "RollingBack")
             self._settle(endpoint, "InService", failure=failure)
 
     def _delete(self, request: Request) -> Request:
@@ -264,19 +298,22 @@ class Endpoints:
                     f'Cannot update in-progress endpoint "{endpoint.told["EndpointArn"]}".'
                 )
             self._enter(endpoint, "Deleting")
+        self._parts.scaling.forget(endpoint.name)
         self._parts.pool.submit(self._remove, endpoint)
         return {}
 
     def _remove(self, endpoint: Endpoint) -> None:
         try:
-            if endpoint.fleet is not None:
-                self._end(endpoint.fleet.retire, endpoint.fleet)
+            for fleet in filter(None, (endpoint.coming, endpoint.fleet)):
+                self._end(fleet.retire, fleet)
             with contextlib.suppress(OSError):
                 (self._parts.state / "endpoints" / endpoint.name).rmdir()
         finally:
             with self._lock:
                 self._endpoints.pop(endpoint.name, None)
                 self._shelf.drop(endpoint.name)
+            for tell in self.when_gone:
+                tell(endpoint.name)
 
     def _end(self, how: Callable[[], None], fleet: Fleet) -> None:
         how()
@@ -303,12 +340,13 @@ class Endpoints:
             also = {} if not failure else {"FailureReason": failure}
             self._enter(endpoint, status, **also)
 
-    def _unless_in_progress(self, endpoint: Endpoint) -> None:
-        if endpoint.status != "InService":
+    def _unless_in_progress(self, endpoint: Endpoint, *stable: str) -> None:
+        if endpoint.status not in (stable or ("InService",)):
             verb = "update in-progress" if endpoint.status in IN_PROGRESS else "update"
             raise invalid(f'Cannot {verb} endpoint "{endpoint.told["EndpointArn"]}".')
 
     def _fleet(self, endpoint: str, config: str) -> Fleet:
+        told = self._models.config(config)
         variants = [
             Variant(
                 name=settings["VariantName"],
@@ -316,10 +354,13 @@ class Endpoints:
                 container=self._models.container(settings["ModelName"]),
                 weight=settings.get("InitialVariantWeight", 1.0),
                 count=settings.get("InitialInstanceCount", 1),
+                shadow=kind != "ProductionVariants",
             )
-            for settings in self._models.config(config)["ProductionVariants"]
+            for kind in ("ProductionVariants", "ShadowProductionVariants")
+            for settings in told.get(kind, ())
         ]
-        return Fleet(self._parts, endpoint, config, variants)
+        features = {name: told[name] for name in FEATURES if name in told}
+        return Fleet(self._parts, endpoint, config, variants, features)
 
     def _list(self, request: Request) -> Request:
         with self._lock:
@@ -348,8 +389,8 @@ def _deployment(
         return {}
     checked(
         config,
-        list(before.variants.values()) if before is not None else [],
-        list(after.variants.values()),
+        before.production if before is not None else (),
+        after.production,
     )
     return {"LastDeploymentConfig": config}
 

@@ -57,6 +57,17 @@ class S3Files:
             self.s3.download_file(each.bucket, each.key, str(target))
         return len(wanted)
 
+    def exists(self, uri: str) -> bool:
+        """Whether there is an object of this very name."""
+        bucket, key = _split(uri)
+        try:
+            self.s3.head_object(Bucket=bucket, Key=key)
+        except self.s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in {"404", "NoSuchBucket", "NoSuchKey"}:
+                return False
+            raise
+        return True
+
     def found(self, uri: str, *, manifest: bool = False) -> list[S3Object]:
         """The objects under a prefix, or named by a manifest; FilesError when there is none."""
         listed = self._of_manifest(uri) if manifest else self._of_prefix(uri)

@@ -4,13 +4,14 @@ import logging
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Condition, Lock
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from local.images import ImageError
+from local.sagemaker.capture import Capture
 from local.sagemaker.container import Container
 from local.sagemaker.files import FilesError, S3Files
 from local.sagemaker.instance import Instance
@@ -20,10 +21,19 @@ from local.sagemaker.variant import Variant
 log = logging.getLogger("local.sagemaker")
 _STARTUP = 240.0
 _DRAIN = 60.0
+FEATURES = ("AsyncInferenceConfig", "DataCaptureConfig")
 
 
 class FleetError(RuntimeError):
     """The fleet could not be brought into service; the message is a FailureReason."""
+
+
+class Entered(NamedTuple):
+    """Who answers a request: an instance of a variant of a fleet, none where none lives."""
+
+    fleet: "Fleet"
+    variant: Variant
+    instance: Instance | None
 
 
 class Fleet:
@@ -33,9 +43,21 @@ class Fleet:
     gets traffic when it is healthy, never before.
     """
 
-    def __init__(self, parts: Parts, endpoint: str, config: str, variants: list[Variant]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        endpoint: str,
+        config: str,
+        variants: list[Variant],
+        features: Mapping[str, Any] | None = None,
+    ) -> None:
         self.config = config
         self.variants = {variant.name: variant for variant in variants}
+        self.production = tuple(variant for variant in variants if not variant.shadow)
+        self.shadow = next((variant for variant in variants if variant.shadow), None)
+        self.features = dict(features or {})
+        """Of its configuration, what is not about single variants: `FEATURES`."""
+        self.capture = Capture.of(self.features.get("DataCaptureConfig"))
         self.retired = False
         self._parts = parts
         self._endpoint = endpoint
@@ -50,7 +72,25 @@ class Fleet:
         return {
             "config": self.config,
             "variants": [variant.kept() for variant in self.variants.values()],
+            "features": self.features,
         }
+
+    @property
+    def asynchronous(self) -> Mapping[str, Any] | None:
+        """The AsyncInferenceConfig of a fleet that answers from a queue, and only so."""
+        return self.features.get("AsyncInferenceConfig")
+
+    @property
+    def living(self) -> int:
+        """How many processes of production variants run."""
+        return sum(each.alive for variant in self.production for each in variant.instances)
+
+    def capture_as(self, other: "Fleet") -> None:
+        """Capture what another fleet captures."""
+        config = other.features.get("DataCaptureConfig")
+        self.features.pop("DataCaptureConfig", None)
+        self.features |= {} if config is None else {"DataCaptureConfig": config}
+        self.capture = Capture.of(config)
 
     def start(self) -> None:
         """Every variant's processes, healthy; raises FleetError and leaves nothing behind."""
@@ -67,13 +107,13 @@ class Fleet:
             raise
 
     def choose(self, target: str | None) -> Variant | None:
-        """The named variant, or one by weight; None when there is none to choose."""
+        """The named production variant, or one by weight; None when there is none to choose."""
         if target is not None:
-            return self.variants.get(target)
-        weights = [variant.weight for variant in self.variants.values()]
+            return next((each for each in self.production if each.name == target), None)
+        weights = [variant.weight for variant in self.production]
         if not any(weights):
             return None
-        return random.choices(list(self.variants.values()), weights)[0]
+        return random.choices(self.production, weights)[0]
 
     @contextmanager
     def answering(self, variant: Variant) -> Iterator[Instance | None]:

@@ -94,17 +94,19 @@ class Instance:
         finally:
             connection.close()
 
-    def invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """`POST /invocations`; raises UnreachableError, TimeoutError after a minute.
+    def invoke(
+        self, body: bytes, headers: Mapping[str, str], *, timeout: float = _INVOKE_TIMEOUT
+    ) -> Answer:
+        """`POST /invocations`; raises UnreachableError, TimeoutError after so many seconds.
 
         A kept connection that the server has closed meanwhile is replaced once.
         """
         start = time.monotonic()
-        kept = self._kept()
+        kept = self._kept() if timeout == _INVOKE_TIMEOUT else None
         if kept is not None:
             with contextlib.suppress(UnreachableError):
                 return self._ask(kept, body, headers, start)
-        return self._ask(self._connection(), body, headers, start)
+        return self._ask(self._connection(timeout), body, headers, start)
 
     def _ask(
         self, connection: HTTPConnection, body: bytes, headers: Mapping[str, str], start: float
@@ -124,7 +126,8 @@ class Instance:
         except (OSError, HTTPException) as error:
             connection.close()
             raise UnreachableError(str(error)) from error
-        self._keep(connection, close=response.will_close)
+        lasting = connection.timeout == _INVOKE_TIMEOUT and not response.will_close
+        self._keep(connection, close=not lasting)
         return answer
 
     def stop(self) -> None:
@@ -156,8 +159,8 @@ class Instance:
         else:
             self._idle.append(connection)
 
-    def _connection(self) -> HTTPConnection:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=_INVOKE_TIMEOUT)
+    def _connection(self, timeout: float) -> HTTPConnection:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.connect()
         except OSError as error:

@@ -4,17 +4,13 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
+from local.sagemaker.files import S3Files
+from local.sagemaker.hosting_rules import checked
 from local.sagemaker.listing import Listing
-from local.sagemaker.parts import Operations, Parts, Request, invalid, refuse
+from local.sagemaker.parts import Operations, Parts, Request, invalid
 from local.sagemaker.registry import Registry
 from local.store import Kept
 
-_UNEMULATED = (
-    "DataCaptureConfig",
-    "ShadowProductionVariants",
-    "AsyncInferenceConfig",
-    "ExplainerConfig",
-)
 _MODELS = Listing("ModelName", ("ModelName", "ModelArn", "CreationTime"), newest_first=True)
 _CONFIGS = Listing(
     "EndpointConfigName",
@@ -95,6 +91,7 @@ class Models:
             raise invalid("Either PrimaryContainer or Containers must be provided.")
         if len(request.get("Containers", [])) > 1:
             raise invalid("Models of several Containers: not emulated yet.")
+        self._check_data(request)
         arn = self._parts.account.arn("sagemaker", f"model/{name}")
         told = {k: v for k, v in request.items() if k != "Tags"}
         self._models.add(told | {"ModelArn": arn, "CreationTime": self._parts.now()}, arn)
@@ -102,21 +99,22 @@ class Models:
         self._parts.tell("SageMaker Model State Change", arn, {"ModelName": name, "ModelArn": arn})
         return {"ModelArn": arn}
 
+    def _check_data(self, request: Request) -> None:
+        """What a container is to load has to be there; AWS looks at once."""
+        files = S3Files(self._parts.account.client("s3"))
+        for container in (request.get("PrimaryContainer"), *request.get("Containers", [])):
+            data = (container or {}).get("ModelDataUrl")
+            if data and not files.exists(data):
+                raise invalid(f"Could not find model data at {data}.")
+
     def _list_models(self, request: Request) -> Request:
         found, token = _MODELS.page(request, self._models.all())
         return {"Models": found, **token}
 
     def _create_config(self, request: Request) -> Request:
         name = request["EndpointConfigName"]
-        variants = request["ProductionVariants"]
-        refuse(request, *_UNEMULATED)
-        for variant in variants:
-            refuse(variant, "ServerlessConfig", "ManagedInstanceScaling")
+        for variant in checked(request):
             self._models.find(variant["ModelName"])
-        if len({v["VariantName"] for v in variants}) < len(variants):
-            raise invalid("Duplicate variant names in ProductionVariants.")
-        if not any(v.get("InitialVariantWeight", 1.0) for v in variants):
-            raise invalid("The sum of the initial variant weights must be greater than zero.")
         arn = self._parts.account.arn("sagemaker", f"endpoint-config/{name}")
         told = {k: v for k, v in request.items() if k != "Tags"}
         self._configs.add(told | {"EndpointConfigArn": arn, "CreationTime": self._parts.now()}, arn)

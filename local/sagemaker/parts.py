@@ -15,7 +15,14 @@ from local.cloud import Account
 from local.errors import AwsError
 from local.images import Images
 from local.sagemaker.tags import Tags
-from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
+from local.seams import (
+    DisturbsMachines,
+    PutsMetrics,
+    ScalesVariants,
+    Undisturbed,
+    Unscaled,
+    WritesLogs,
+)
 
 Request = dict[str, Any]
 Operations = Mapping[str, Callable[[Request], Request]]
@@ -46,7 +53,8 @@ class Parts:
         default_factory=lambda: ThreadPoolExecutor(64, thread_name_prefix="sagemaker")
     )
     pause: Callable[[float], None] = time.sleep
-    disturbances: DisturbsJobs = field(default_factory=Undisturbed)
+    disturbances: DisturbsMachines = field(default_factory=Undisturbed)
+    scaling: ScalesVariants = field(default_factory=Unscaled)
 
     @cached_property
     def tags(self) -> Tags:

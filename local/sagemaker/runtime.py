@@ -1,4 +1,4 @@
-"""InvokeEndpoint: a variant by weight, its container's answer, and the metrics of it."""
+"""InvokeEndpoint: a variant by weight, its container's answer, and what else becomes of it."""
 
 import json
 import time
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.errors import AwsError
+from local.sagemaker.copies import Copied, Copies
 from local.sagemaker.endpoints import Endpoints
-from local.sagemaker.instance import Answer, Instance, UnreachableError
+from local.sagemaker.fleet import Fleet
+from local.sagemaker.instance import Answer
+from local.sagemaker.invocations import ATTRIBUTES, NoAnswer, ask, measure
 from local.sagemaker.parts import Parts
 
 _LARGEST_BODY = 25 * 1024 * 1024
-_NAMESPACE = "AWS/SageMaker"
-_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _TARGET = "x-amzn-sagemaker-target-variant"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
-_PASSED_ON = ("content-type", "accept", _ATTRIBUTES, "x-amzn-sagemaker-inference-id")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class Runtime:
     def __init__(self, parts: Parts, endpoints: Endpoints) -> None:
         self._parts = parts
         self._endpoints = endpoints
+        self._copies = Copies(parts)
+
+    def start(self) -> None:
+        self._copies.start()
+
+    def stop(self) -> None:
+        self._copies.stop()
 
     def invoke(self, name: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
         """One request; raises AwsError for what the container has no part in."""
@@ -40,27 +47,29 @@ class Runtime:
         if len(body) > _LARGEST_BODY:
             message = f"The body of {len(body)} bytes exceeds the {_LARGEST_BODY} allowed."
             raise AwsError("ValidationError", message)
-        with self._endpoints.entered(name, headers.get(_TARGET)) as (variant, instance):
-            answer = self._ask(instance, body, headers)
-        self._measure(name, variant.name, answer, time.monotonic() - start)
+        with self._endpoints.entered(name, headers.get(_TARGET)) as (fleet, variant, instance):
+            copied = self._copied(name, fleet, body, headers)
+            answer = ask(instance, body, headers)
+        whole = time.monotonic() - start
+        measure(self._parts, name, variant.name, answer, whole, instances=variant.count)
+        if isinstance(answer, NoAnswer):
+            raise AwsError("ServiceUnavailable", answer.body.decode(), answer.status)
+        if copied is not None:
+            copied.answered(variant, answer)
         if answer.status == 200:
             return _success(variant.name, answer)
         stream = f"{variant.name}/{instance.number if instance is not None else 'none'}"
         return self._model_error(name, stream, answer)
 
-    def _ask(self, instance: Instance | None, body: bytes, headers: Mapping[str, str]) -> Answer:
-        passed = {key: headers[key] for key in _PASSED_ON if key in headers}
-        if instance is None:
-            return Answer(503, {}, b"No container is running.", 0.0)
-        try:
-            return instance.invoke(body, passed)
-        except TimeoutError:
-            message = (
-                "Your invocation timed out while waiting for a response from container primary."
-            )
-            return Answer(504, {}, message.encode(), 60.0)
-        except UnreachableError as error:
-            return Answer(503, {}, f"The container cannot be reached: {error}".encode(), 0.0)
+    def _copied(
+        self, name: str, fleet: Fleet, body: bytes, headers: Mapping[str, str]
+    ) -> Copied | None:
+        """What more than the answer is wanted of this request, for most nothing."""
+        if fleet.features and fleet.asynchronous is not None:
+            raise unsupported("Asynchronous")
+        if fleet.shadow is None and fleet.capture is None:
+            return None
+        return self._copies.of(name, fleet, body, headers)
 
     def _model_error(self, name: str, stream: str, answer: Answer) -> Reply:
         where = f"log-group:/aws/sagemaker/Endpoints/{name}:log-stream:{stream}"
@@ -78,24 +87,11 @@ class Runtime:
         headers = {"Content-Type": "application/json", "x-amzn-errortype": "ModelError"}
         return Reply(424, headers, json.dumps(body).encode())
 
-    def _measure(self, name: str, variant: str, answer: Answer, whole: float) -> None:
-        dimensions = {"EndpointName": name, "VariantName": variant}
-        now = self._parts.now()
-        counted = {
-            "Invocations": 1.0,
-            "Invocation4XXErrors": float(400 <= answer.status < 500),
-            "Invocation5XXErrors": float(answer.status >= 500),
-            "InvocationModelErrors": float(answer.status != 200),
-        }
-        for metric, value in counted.items():
-            self._parts.metrics.put(_NAMESPACE, metric, dimensions, value, unit="None", at=now)
-        for metric, seconds in (
-            ("ModelLatency", answer.seconds),
-            ("OverheadLatency", whole - answer.seconds),
-        ):
-            self._parts.metrics.put(
-                _NAMESPACE, metric, dimensions, seconds * 1e6, unit="Microseconds", at=now
-            )
+
+def unsupported(kind: str) -> AwsError:
+    """The runtime's error for an endpoint that is asked in the other way."""
+    message = f"Endpoint type: {kind} does not support this inference type."
+    return AwsError("ValidationError", message)
 
 
 def _success(variant: str, answer: Answer) -> Reply:
@@ -103,6 +99,6 @@ def _success(variant: str, answer: Answer) -> Reply:
         "Content-Type": answer.headers.get("content-type", "application/octet-stream"),
         _VARIANT: variant,
     }
-    if _ATTRIBUTES in answer.headers:
-        told["X-Amzn-SageMaker-Custom-Attributes"] = answer.headers[_ATTRIBUTES]
+    if ATTRIBUTES in answer.headers:
+        told["X-Amzn-SageMaker-Custom-Attributes"] = answer.headers[ATTRIBUTES]
     return Reply(200, told, answer.body)

@@ -8,6 +8,7 @@ from local.cloud import Account
 from local.constraints import check
 from local.errors import not_there
 from local.images import Images
+from local.sagemaker.async_inference import AsyncInference
 from local.sagemaker.cards import ModelCards
 from local.sagemaker.endpoints import Endpoints
 from local.sagemaker.lineage import Lineage
@@ -19,7 +20,14 @@ from local.sagemaker.runtime import Reply, Runtime
 from local.sagemaker.training import TrainingJobs
 from local.sagemaker.transform import TransformJobs
 from local.sagemaker.tuning import TuningJobs
-from local.seams import DisturbsJobs, PutsMetrics, Undisturbed, WritesLogs
+from local.seams import (
+    DisturbsMachines,
+    PutsMetrics,
+    ScalesVariants,
+    Undisturbed,
+    Unscaled,
+    WritesLogs,
+)
 
 
 class SageMaker:
@@ -34,7 +42,8 @@ class SageMaker:
         logs: WritesLogs,
         images: Images,
         state: Path,
-        disturbances: DisturbsJobs | None = None,
+        disturbances: DisturbsMachines | None = None,
+        scaling: ScalesVariants | None = None,
     ) -> None:
         parts = Parts(
             account,
@@ -45,6 +54,7 @@ class SageMaker:
             images,
             state / "sagemaker",
             disturbances=disturbances or Undisturbed(),
+            scaling=scaling or Unscaled(),
         )
         self._training = TrainingJobs(parts)
         self._processing = ProcessingJobs(parts)
@@ -53,6 +63,8 @@ class SageMaker:
         self._transform = TransformJobs(parts, models)
         self._endpoints = Endpoints(parts, models)
         self._runtime = Runtime(parts, self._endpoints)
+        self.asynchronous = AsyncInference(parts, self._endpoints)
+        """The part of the runtime that answers later."""
         tuning = TuningJobs(parts, self._training)
         self._jobs = (self._training, self._processing, self._transform, tuning)
         owners = (*self._jobs, registry, models, self._endpoints, parts.tags)
@@ -86,8 +98,12 @@ class SageMaker:
         for jobs in self._jobs:
             jobs.start()
         self._endpoints.start()
+        self._runtime.start()
+        self.asynchronous.start()
 
     def stop(self) -> None:
         for jobs in reversed(self._jobs):
             jobs.stop()
+        self.asynchronous.stop()
+        self._runtime.stop()
         self._endpoints.stop()

@@ -21,6 +21,8 @@ class Variant:
     weight: float
     count: int
     desired: tuple[float, int] | None = None
+    shadow: bool = False
+    """Whether it is sent copies, and its answers are thrown away."""
     instances: tuple[Instance, ...] = ()
     turn: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
 
@@ -33,6 +35,7 @@ class Variant:
             "weight": self.weight,
             "count": self.count,
             "desired": self.desired,
+            "shadow": self.shadow,
         }
 
     @classmethod
@@ -56,6 +59,14 @@ class Variant:
         """The next living instance, in turn."""
         living = [instance for instance in self.instances if instance.alive]
         return living[self.turn() % len(living)] if living else None
+
+    def pending(self) -> dict[str, Any]:
+        """What is told of it while its fleet is on its way."""
+        return {
+            "VariantName": self.name,
+            "DesiredWeight": self.weight,
+            "DesiredInstanceCount": self.count,
+        }
 
     def described(self) -> dict[str, Any]:
         weight, count = self.desired or (self.weight, self.count)

@@ -1,10 +1,13 @@
 """Python clients in environments of their own, built once and kept."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,12 +22,22 @@ def environment(name: str) -> Path:
     digest = hashlib.sha256(pinned.read_bytes()).hexdigest()
     folder = KEPT / name
     mark = folder / "built.txt"
-    if not mark.is_file() or mark.read_text() != digest:
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        _install(folder, pinned)
-        mark.write_text(digest)
+    with _alone(KEPT / f"{name}.lock"):
+        if not mark.is_file() or mark.read_text() != digest:
+            shutil.rmtree(folder, ignore_errors=True)
+            venv.create(folder, with_pip=True)
+            _install(folder, pinned)
+            mark.write_text(digest)
     return folder / "bin"
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Tests run in several processes: whoever comes second finds it built."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _install(folder: Path, pinned: Path) -> None:

@@ -1,11 +1,15 @@
 """The CDK's own command line, from an empty account to an empty account."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from cli.deploy import Cdk as Deploy
+from cli.errors import DeployError
+from cli.home import Local
 from tests.clients.conftest import surroundings
 from tests.clients.environments import ROOT
 from tests.conformance.target import Target
@@ -86,3 +90,37 @@ def test_an_application_is_deployed_changed_and_destroyed(
     parameters = aws.client("ssm").describe_parameters()["Parameters"]
     assert [each["Name"] for each in parameters if name in each["Name"]] == []
     aws.client("s3").head_bucket(Bucket=bucket)
+
+
+def with_a_missing_asset(folder: Path, name: str) -> Path:
+    """The assembly of a stack whose asset was not packed, or was deleted since."""
+    assembly(folder, name, value="one")
+    place = {"bucketName": "assets", "objectKey": "lost.zip", "region": "us-east-1"}
+    source = {"path": "asset.lost.zip", "packaging": "file"}
+    files = {"lost": {"source": source, "destinations": {"here": place}}}
+    (folder / "app.assets.json").write_text(json.dumps({"version": "36.0.0", "files": files}))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    properties = {"file": "app.assets.json"}
+    manifest["artifacts"]["assets"] = {"type": "cdk:asset-manifest", "properties": properties}
+    manifest["artifacts"][name]["dependencies"] = ["assets"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_deploy_whose_asset_is_missing_is_one_line_that_names_it(
+    aws: Target, tmp_path: Path
+) -> None:
+    aws.client("s3").create_bucket(Bucket="assets")
+    cdk = Deploy(tmp_path, "dev", tmp_path)
+    cdk.scratch.mkdir()
+    cdk.assembly.parent.mkdir()
+    with_a_missing_asset(cdk.assembly, aws.name("App"))
+
+    begun = cdk.deploy(Local(str(aws.url), os.getpid(), 1.0))
+    with pytest.raises(DeployError) as refused:
+        cdk.finish("deploy", begun)
+
+    said = str(refused.value)
+    assert said.startswith("DEPLOY_FAILED: cdk deploy: ")
+    assert "asset.lost.zip" in said
+    assert "\n" not in said

@@ -148,14 +148,18 @@ def test_a_record_of_no_known_kind_says_so() -> None:
     item = {"pk": {"S": "SPELL#digits#x"}, "sk": {"S": "RECORD"}, "body": {"S": "{}"}}
     ledger = Ledger(cast("Any", FakeClient(query={"Items": [item]})), "ledger")
 
-    assert ledger.overdue(NOON, limit=1) == (Unreadable("SPELL", "digits#x", "no known kind"),)
+    (found,) = ledger.overdue(NOON, limit=1)
+
+    assert found == Unreadable("SPELL", "digits#x", "no known kind")
 
 
 def test_a_record_without_a_body_says_so() -> None:
     item = {"pk": {"S": "DROP#digits#x"}, "sk": {"S": "RECORD"}}
     ledger = Ledger(cast("Any", FakeClient(query={"Items": [item]})), "ledger")
 
-    assert ledger.overdue(NOON, limit=1) == (Unreadable("DROP", "digits#x", "has no 'body'"),)
+    (found,) = ledger.overdue(NOON, limit=1)
+
+    assert found == Unreadable("DROP", "digits#x", "has no 'body'")
 
 
 @pytest.mark.parametrize("code", CONFLICTS)

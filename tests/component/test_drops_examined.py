@@ -1,48 +1,19 @@
 """A drop in the data bucket is read file by file, and all of its files are of one shape."""
 
-from collections.abc import Iterator
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 from events.words import Reason
 from functions.accept_drop.check import check
-from functions.aws.drops import Drops
 from functions.definition import Data
 from functions.drops import Dataset, Fault
+from tests.fakes.bucket import BucketDrops, FakeBucket
 from tests.fakes.container import write_parquet
 
 MODEL = "clouds"
 DATA = Data(features=("x_*",), classes=2)
-
-
-class _Body(BytesIO):
-    def iter_chunks(self, size: int) -> Iterator[bytes]:
-        while block := self.read(size):
-            yield block
-
-
-class _Bucket:
-    """The two calls of S3 that reading a drop takes."""
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self._files = {f"drops/{MODEL}/monday/{name}": body for name, body in files.items()}
-
-    def get_paginator(self, _operation: str) -> "_Bucket":
-        return self
-
-    def paginate(self, **_where: str) -> list[dict[str, Any]]:
-        listed = [
-            {"Key": key, "VersionId": "v1", "IsLatest": True, "Size": len(body)}
-            for key, body in self._files.items()
-        ]
-        return [{"Versions": listed}]
-
-    def get_object(self, **asked: str) -> dict[str, Any]:
-        return {"Body": _Body(self._files[asked["Key"]])}
 
 
 @pytest.fixture
@@ -57,8 +28,8 @@ def half(tmp_path: Path) -> bytes:
 
 
 def examined(**files: bytes) -> Dataset | Fault:
-    bucket = _Bucket({f"{name}.parquet": body for name, body in files.items()} | {"_SUCCESS": b""})
-    drops = Drops(cast(Any, bucket), bucket="data")
+    drops = BucketDrops(FakeBucket())
+    drops.put(MODEL, "monday", {f"{name}.parquet": body for name, body in files.items()})
     return drops.examine(MODEL, drops.look(MODEL, "monday"), partial(check, data=DATA))
 
 

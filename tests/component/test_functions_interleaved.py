@@ -9,12 +9,13 @@ from datetime import timedelta
 import pytest
 
 from events.base import SOURCE, Event
+from events.catalog import RolloutStepDue
 from events.foreign import ModelPackageChanged
 from functions.endpoint import NO_TRAFFIC
 from functions.ledger import RolloutRecord, RolloutState
 from functions.registry import Approval
 from functions.step_rollout.records import bake_over
-from tests.builders import MODEL
+from tests.builders import MODEL, traffic
 from tests.fakes.bus import Envelope, envelope
 from tests.fakes.stage import Stage, asks_back
 from tests.fakes.traffic import PLENTY
@@ -82,15 +83,16 @@ def probing_the_first() -> tuple[Stage, Envelope]:
     return stage, next_for(stage, ENDPOINT)
 
 
-def after_steps(steps: int, *, traffic: bool = True) -> tuple[Stage, Envelope]:
-    """A bake of version 2 is over."""
+def after_steps(steps: int, *, silent: bool = False, look: int = 0) -> tuple[Stage, Envelope]:
+    """A bake of version 2 is over, or a look within it is due."""
     stage = a_stage()
     stage.drop("tuesday")
     stage.settle()
     stage.elapse(BAKE * steps)
-    if not traffic:
+    if silent:
         stage.traffic.everywhere = NO_TRAFFIC
-    (due,) = (event for _, event in stage.schedules.waiting.values())
+    dues = [event for _, event in stage.schedules.waiting.values()]
+    (due,) = (due for due in dues if isinstance(due, RolloutStepDue) and due.look == look)
     stage.schedules.waiting.clear()
     stage.now += BAKE * 2
     return stage, told(due)
@@ -103,7 +105,14 @@ def stepping() -> tuple[Stage, Envelope]:
 
 def holding() -> tuple[Stage, Envelope]:
     """Version 2 has no traffic to be judged by."""
-    return after_steps(0, traffic=False)
+    return after_steps(0, silent=True)
+
+
+def looking() -> tuple[Stage, Envelope]:
+    """Version 2 is looked at within its bake, and is found to fail."""
+    stage, raw = after_steps(0, look=1)
+    stage.traffic.of["green"] = traffic(500, errors=150)
+    return stage, raw
 
 
 def promoting() -> tuple[Stage, Envelope]:
@@ -223,7 +232,18 @@ def with_a_third(turn: Turn) -> Turn:
     return third
 
 
-TURNS = [placing, probing, stepping, holding, promoting, closing, queueing, returning, rejecting]
+TURNS = [
+    placing,
+    probing,
+    stepping,
+    holding,
+    looking,
+    promoting,
+    closing,
+    queueing,
+    returning,
+    rejecting,
+]
 CAUSES = [
     an_alarm,
     a_person_asks_back,

@@ -9,6 +9,7 @@ from events.catalog import (
     EvaluationJobSettled,
     RolloutAborted,
     RolloutAdvanced,
+    RolloutStepDue,
     TrainingRequested,
     VersionApproved,
 )
@@ -249,6 +250,35 @@ def test_a_failing_challenger_is_taken_back_by_its_own_numbers() -> None:
     assert stage.rollout_of(2).reason is Reason.TOO_MANY_ERRORS
 
 
+def test_a_failing_challenger_is_seen_within_the_bake() -> None:
+    stage = a_stage_with_a_challenger()
+    stage.traffic.of["green"] = traffic(100, errors=40)
+
+    stage.elapse(timedelta(minutes=1))
+
+    assert stage.serving == {1: 100}
+
+
+def test_looks_within_a_bake_write_nothing_and_end_with_it() -> None:
+    stage = a_stage_with_a_challenger()
+    rollout = stage.rollout_of(2)
+
+    stage.elapse(timedelta(minutes=9))
+
+    assert stage.rollout_of(2) == rollout
+    assert list(stage.schedules.waiting) == [f"{rollout.rollout}-s0-h0"]
+
+
+def test_a_comparison_in_dry_run_tells_what_it_would_have_done_and_does_nothing() -> None:
+    stage = a_stage_with_a_challenger(rollout={"dry_run": ["refused"]})
+    stage.traffic.of["green"] = traffic(100, refused=60)
+
+    stage.elapse(timedelta(minutes=10))
+
+    assert stage.serving == {1: 75, 2: 25}
+    assert "dry run: refuses more often than the champion" in stage.rollout_of(2).message
+
+
 def test_a_challenger_without_requests_is_held_for_ever() -> None:
     stage = a_stage_with_a_challenger()
     stage.traffic.everywhere = NO_TRAFFIC
@@ -365,6 +395,32 @@ def test_without_room_a_rollout_waits_until_there_is_some() -> None:
     stage.rest()
 
     assert stage.serving == {2: 100}
+
+
+def test_an_endpoint_is_placed_on_the_next_type_where_the_first_has_no_room() -> None:
+    stage = Stage(serving={"instances": ["ml.g5.xlarge", "ml.g4dn.xlarge"]})
+    stage.endpoints.missing = frozenset({"ml.g5.xlarge"})
+    stage.drop("monday")
+    stage.rest()
+
+    first = stage.rollout_of(1)
+    assert (first.instance, stage.serving) == (1, {1: 100})
+    assert stage.endpoints.endpoints[MODEL].asked == first.config
+
+
+def test_a_type_that_has_room_again_is_asked_for_in_its_turn() -> None:
+    stage = Stage(serving={"instances": ["ml.g5.xlarge", "ml.g4dn.xlarge"]})
+    stage.endpoints.full = True
+    stage.drop("monday")
+    stage.elapse(timedelta(hours=1))
+    configs = {stage.rollout_of(1).config}
+    stage.elapse(SWEEP_EVERY)
+    configs.add(stage.rollout_of(1).config)
+    stage.endpoints.full = False
+    stage.rest()
+
+    assert len(configs) == 2
+    assert stage.serving == {1: 100}
 
 
 def test_without_room_nothing_lands_in_the_dead_letters() -> None:
@@ -735,6 +791,12 @@ def test_a_watch_over_a_first_version_keeps_nobody_waiting() -> None:
     assert stage.serving == {1: 95, 2: 5}
 
 
+def bakes(stage: Stage) -> list[RolloutStepDue]:
+    """Ends of bakes that are still to come."""
+    said = [event for _, event in stage.schedules.waiting.values()]
+    return [due for due in said if isinstance(due, RolloutStepDue) and not due.look]
+
+
 def test_the_same_end_of_a_bake_told_often_prolongs_it_once() -> None:
     stage = a_stage_with_a_challenger()
     stage.traffic.everywhere = NO_TRAFFIC
@@ -746,7 +808,7 @@ def test_the_same_end_of_a_bake_told_often_prolongs_it_once() -> None:
     stage.settle()
 
     assert stage.rollout_of(2).holds == 1
-    assert len(stage.schedules.waiting) == 2
+    assert len(bakes(stage)) == 2
 
 
 def test_the_end_of_a_former_bake_does_not_end_the_one_that_was_begun_again() -> None:
@@ -761,7 +823,7 @@ def test_the_end_of_a_former_bake_does_not_end_the_one_that_was_begun_again() ->
     stage.settle()
 
     assert stage.serving == {1: 95, 2: 5}
-    assert len(stage.schedules.waiting) == 2
+    assert len(bakes(stage)) == 2
 
 
 def test_a_version_that_waited_takes_its_turn_after_a_rollback() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.batch import Batch
+from local.batch.preemption import preempted
 from local.batch.schedule import Lane, Waiting, startable
 from local.clock import Clock
 from local.cloud import Account
@@ -33,6 +34,8 @@ class Trains:
             self.jobs[name] = self._told(name)
         if action == "DeleteTrainingJob":
             self.deleted.append(name)
+        if action == "StopTrainingJob":
+            self.jobs[name] |= {"TrainingJobStatus": "Stopped", "SecondaryStatus": "Stopped"}
         if name not in self.jobs:
             raise AwsError("ValidationException", "Requested resource not found.")
         return self.jobs[name]
@@ -186,3 +189,166 @@ def test_a_heavy_share_waits_longer() -> None:
     jobs = (waiting("a", share="x"), waiting("b", share="y"))
 
     assert ids(lane(*jobs, most=3, running=running, policy=policy)) == ["b"]
+
+
+def share(most: int, *, strategy: str = "LEND_AND_BORROW", inside: str = "DISABLED") -> Any:
+    return {
+        "capacityLimits": [{"maxCapacity": most, "capacityUnit": "ml.m5.large"}],
+        "resourceSharingConfiguration": {"strategy": strategy},
+        "preemptionConfiguration": {"inSharePreemption": inside},
+    }
+
+
+def stopped(found: Lane) -> list[str]:
+    return [job.id for job in preempted(found)]
+
+
+TWO = {"x": share(1), "y": share(1)}
+
+
+def test_what_is_borrowed_is_given_back_when_its_owner_comes() -> None:
+    running = (waiting("r", quota="x", started=1), waiting("s", quota="x", started=2))
+
+    assert stopped(lane(waiting("a", quota="y"), running=running, quotas=TWO)) == ["s"]
+
+
+def test_a_share_within_its_own_gives_nothing_back() -> None:
+    running = (waiting("r", quota="x"), waiting("s", quota="y"))
+
+    assert stopped(lane(waiting("a", quota="y"), running=running, quotas=TWO)) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "goes"),
+    [({"priority": 2}, {"priority": 1}, "s"), ({"priority": 1}, {"priority": 2}, "r")],
+)
+def test_the_least_important_goes(first: Any, second: Any, goes: str) -> None:
+    running = (waiting("r", quota="x", **first), waiting("s", quota="x", **second))
+
+    assert stopped(lane(waiting("a", quota="y"), running=running, quotas=TWO)) == [goes]
+
+
+def test_nobody_goes_where_that_would_not_help() -> None:
+    running = (waiting("r", quota="x"), waiting("s", quota="x"))
+    found = lane(waiting("a", size=2, quota="y"), running=running, quotas=TWO)
+
+    assert stopped(found) == []
+
+
+def test_who_is_stopping_already_is_enough() -> None:
+    running = (waiting("r", quota="x"), waiting("s", quota="x", stopping=True))
+
+    assert stopped(lane(waiting("a", quota="y"), running=running, quotas=TWO)) == []
+
+
+def test_a_share_whose_limit_was_lowered_gives_back() -> None:
+    quotas = {"x": share(1, strategy="RESERVE"), "y": share(1)}
+    running = (waiting("r", quota="x", started=1), waiting("s", quota="x", started=2))
+
+    assert stopped(lane(waiting("a", quota="y"), running=running, quotas=quotas)) == ["s"]
+
+
+@pytest.mark.parametrize(
+    ("inside", "priority", "goes"),
+    [("ENABLED", 5, ["r"]), ("ENABLED", 1, []), ("DISABLED", 5, [])],
+)
+def test_within_a_share_the_more_important_comes_first_if_so_wished(
+    inside: str, priority: int, goes: list[str]
+) -> None:
+    quotas = {"x": share(1, inside=inside)}
+    running = (waiting("r", quota="x", priority=1),)
+    found = lane(waiting("a", quota="x", priority=priority), most=1, running=running, quotas=quotas)
+
+    assert stopped(found) == goes
+
+
+def test_only_what_borrows_goes_as_far_as_it_borrows() -> None:
+    quotas = {"x": share(1), "y": share(2)}
+    running = tuple(waiting(name, quota="x") for name in "rst")
+    jobs = (waiting("a", quota="y"), waiting("b", quota="y"))
+
+    assert len(stopped(lane(*jobs, most=3, running=running, quotas=quotas))) == 1
+
+
+def test_nobody_borrows_what_a_share_waits_for() -> None:
+    running = (waiting("r", quota="x", stopping=True),)
+    jobs = (waiting("a", quota="x"), waiting("b", size=2, quota="y"))
+    quotas = {"x": share(0), "y": share(2)}
+
+    assert ids(lane(*jobs, running=running, quotas=quotas)) == []
+
+
+def test_who_stays_within_its_share_comes_before_who_borrows() -> None:
+    running = (waiting("r", quota="x"),)
+    jobs = (waiting("a", quota="x"), waiting("b", quota="y"))
+
+    assert ids(lane(*jobs, running=running, quotas=TWO)) == ["b"]
+
+
+def test_without_quota_shares_nobody_is_preempted() -> None:
+    policy = {"fairsharePolicy": {"shareDistribution": [{"shareIdentifier": "x"}]}}
+    running = (waiting("r", share="x"),)
+    found = lane(waiting("a", share="x", priority=9), most=1, running=running, policy=policy)
+
+    assert stopped(found) == []
+
+
+def test_a_preemption_outlasts_the_process(store: Store, trains: Trains) -> None:
+    trains.outcomes = [{"TrainingJobStatus": "InProgress"} for _ in range(3)]
+    first = a_batch(store, trains)
+    two_shares_of_two_instances(first)
+    jobs = [submitted_to(first, "x"), submitted_to(first, "x")]
+    first.turn()
+    owner = submitted_to(first, "y")
+    first.turn()
+    assert [status(first, job) for job in jobs] == ["RUNNING", "RUNNING"]
+
+    again = a_batch(store, trains)
+    for _ in range(3):
+        again.turn()
+
+    assert sorted(status(again, job) for job in jobs) == ["RUNNABLE", "RUNNING"]
+    assert status(again, owner) in {"SCHEDULED", "RUNNING"}
+    told = [again.handle("DescribeServiceJob", {"jobId": job}) for job in jobs]
+    assert [
+        t["preemptionSummary"]["preemptedAttemptCount"] for t in told if "preemptionSummary" in t
+    ] == [1]
+
+
+def status(batch: Batch, job: str) -> str:
+    return str(batch.handle("DescribeServiceJob", {"jobId": job})["status"])
+
+
+def two_shares_of_two_instances(batch: Batch) -> None:
+    kind = "SAGEMAKER_TRAINING"
+    environment = {
+        "serviceEnvironmentName": "here",
+        "serviceEnvironmentType": kind,
+        "capacityLimits": [{"maxCapacity": 2, "capacityUnit": "ml.m5.large"}],
+    }
+    batch.handle("CreateServiceEnvironment", environment)
+    quotas = {"quotaSharePolicy": {"idleResourceAssignmentStrategy": "FIFO"}}
+    policy = batch.handle("CreateSchedulingPolicy", {"name": "quotas", **quotas})
+    queue = {
+        "jobQueueName": "queue",
+        "jobQueueType": kind,
+        "priority": 1,
+        "serviceEnvironmentOrder": [{"order": 1, "serviceEnvironment": "here"}],
+        "schedulingPolicyArn": policy["arn"],
+    }
+    batch.handle("CreateJobQueue", queue)
+    for name in ("x", "y"):
+        made = {**share(1), "quotaShareName": name, "jobQueue": "queue"}
+        batch.handle("CreateQuotaShare", made)
+
+
+def submitted_to(batch: Batch, quota: str) -> str:
+    resources = {"InstanceCount": 1, "InstanceType": "ml.m5.large"}
+    request = {
+        "jobName": "job",
+        "jobQueue": "queue",
+        "serviceJobType": "SAGEMAKER_TRAINING",
+        "serviceRequestPayload": json.dumps({"ResourceConfig": resources}),
+        "quotaShareName": quota,
+    }
+    return str(batch.handle("SubmitServiceJob", request)["jobId"])

@@ -18,14 +18,20 @@ GROUP = "AWS::Logs::LogGroup"
 class Groups:
     """Log groups that outlast every process; the first creation may never be answered."""
 
-    def __init__(self, *, stuck: bool = False) -> None:
-        self.names: set[str] = set()
-        self.made = Event()
-        self.stuck = stuck
+    def __init__(self, *names: str, stuck: bool = False, stuck_before: bool = False) -> None:
+        self.names = set(names)
+        self.asked, self.made = Event(), Event()
+        self.stuck, self.stuck_before = stuck, stuck_before
 
     def handle(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         name = str(request.get("logGroupName"))
+        if action == "DescribeLogGroups":
+            return {"logGroups": [{"logGroupName": each} for each in sorted(self.names)]}
         if action == "CreateLogGroup":
+            self.asked.set()
+            if self.stuck_before:
+                self.stuck_before = False
+                Event().wait()
             if name in self.names:
                 raise AwsError("ResourceAlreadyExistsException", "it is there")
             self.names.add(name)
@@ -52,6 +58,11 @@ def template(*names: str, output: str = "one") -> str:
 def described(formation: CloudFormation) -> Mapping[str, Any]:
     found: Mapping[str, Any] = formation.handle("DescribeStacks", {"StackName": "s"})["Stacks"][0]
     return found
+
+
+def told(formation: CloudFormation) -> str:
+    stacks = formation.handle("DescribeStacks", {})["Stacks"]
+    return str(stacks[0]["StackStatus"]) if stacks else ""
 
 
 def test_a_restart_changes_nothing_that_can_be_asked() -> None:
@@ -104,8 +115,7 @@ def test_what_has_a_name_of_its_own_is_finished_too() -> None:
 
 
 def test_what_was_there_before_the_creation_is_not_taken_over() -> None:
-    store, groups = Store(), Groups()
-    groups.names.add("mine")
+    store, groups = Store(), Groups("mine")
     resources = {"A": {"Type": GROUP, "Properties": {"LogGroupName": "mine"}}}
     request = {"StackName": "s", "TemplateBody": json.dumps({"Resources": resources})}
     formation = process(store, groups)
@@ -113,6 +123,22 @@ def test_what_was_there_before_the_creation_is_not_taken_over() -> None:
 
     assert described(formation)["StackStatus"] == "ROLLBACK_COMPLETE"
     assert groups.names == {"mine"}
+
+
+def test_nor_is_it_when_the_creation_was_interrupted() -> None:
+    store, groups = Store(), Groups("mine", stuck_before=True)
+    resources = {"A": {"Type": GROUP, "Properties": {"LogGroupName": "mine"}}}
+    request = {"StackName": "s", "TemplateBody": json.dumps({"Resources": resources})}
+    before = process(store, groups)
+    Thread(target=before.handle, args=("CreateStack", request), daemon=True).start()
+    eventually(lambda: groups.asked.is_set() or told(before) == "ROLLBACK_COMPLETE")
+
+    after = process(store, groups)
+    after.start()
+
+    eventually(lambda: not told(after).endswith("IN_PROGRESS"))
+    assert told(after) == "ROLLBACK_COMPLETE"
+    assert not groups.asked.is_set()
 
 
 def test_an_update_that_was_interrupted_is_finished_and_cleans_up() -> None:

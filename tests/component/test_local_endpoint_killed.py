@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.component.test_local_job_killed import killed
+from tests.conformance.faults import Faults
 from tests.conformance.jobs import IMAGE, ROLE
 from tests.conformance.target import Target
+from tests.conformance.test_sagemaker_endpoints import Hosting, alarmed, instances, rolling
 from tests.fakes.embedded_aws import eventually
 
 NAME = "answers"
@@ -126,3 +128,39 @@ def test_a_deployment_that_a_kill_interrupts_while_it_bakes_comes_to_its_end(
         assert told(aws)["EndpointConfigName"] == "next"
         assert told(aws)["LastDeploymentConfig"] == {"BlueGreenUpdatePolicy": policy}
         assert answered(aws) == "two"
+
+
+def test_a_stranded_endpoint_is_as_it_was_after_a_kill(tmp_path: Path) -> None:
+    with killed(tmp_path / "state", tmp_path / "first") as aws:
+        hosting = Hosting(aws, NAME, "")
+        hosting.create()
+        Faults(str(aws.url)).add("fail-rollback", name=NAME)
+        aws.client("cloudwatch").put_metric_alarm(
+            AlarmName="rings",
+            Namespace="none",
+            MetricName="none",
+            Statistic="Sum",
+            Period=3600,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            TreatMissingData="ignore",
+        )
+        deployment = alarmed(rolling(instances(2), wait=3600), "rings")
+        hosting.update(hosting.config("second"), deployment)
+        eventually(lambda: hosting.answers() == "second")
+        aws.client("cloudwatch").set_alarm_state(
+            AlarmName="rings", StateValue="ALARM", StateReason="asked for"
+        )
+        eventually(lambda: told(aws)["EndpointStatus"] == "UpdateRollbackFailed")
+        before = told(aws)
+
+    with killed(tmp_path / "state", tmp_path / "second") as aws:
+        hosting = Hosting(aws, NAME, "")
+        assert {hosting.answers() for _ in range(40)} == {"first", "second"}
+        after = told(aws)
+        kept = ("EndpointStatus", "EndpointConfigName", "FailureReason", "ProductionVariants")
+        assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
+        hosting.update(config := hosting.config("third"), None)
+        assert hosting.settled()["EndpointConfigName"] == config
+        assert {hosting.answers() for _ in range(10)} == {"third"}

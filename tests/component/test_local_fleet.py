@@ -21,6 +21,7 @@ from local.sagemaker.instance import Instance
 from local.sagemaker.parts import Parts
 from local.sagemaker.variant import Variant
 from tests.fakes.embedded_aws import RecordedMetrics, core, eventually
+from tests.fakes.processes import children, is_alive
 
 SERVE = """
 import http.server, os, pathlib, time
@@ -116,18 +117,6 @@ def pid_of(instance: Instance, body: bytes = b"{}") -> int:
     return int(instance.invoke(body, {}).body)
 
 
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-
-
-def children() -> set[int]:
-    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return {int(pid) for task in tasks for pid in task.read_text().split()}
-
-
 def in_a_thread(action: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=action, daemon=True)
     thread.start()
@@ -139,12 +128,12 @@ def test_a_fleet_that_does_not_start_leaves_no_process_and_no_folder(
 ) -> None:
     first = Child(["true"], environment={"PATH": os.defpath}, cwd=tmp_path, line=print)
     first.wait(10)  # with the first child comes the reaper, which stays
-    before = children()
+    before = children(os.getpid())
 
     with pytest.raises(FleetError, match="no command stands for image 'unknown'"):
         world.fleet("good", "unknown").start()
 
-    assert {pid for pid in children() - before if running(pid)} == set()
+    assert {pid for pid in children(os.getpid()) - before if is_alive(pid)} == set()
     assert world.folders() == []
 
 

@@ -12,11 +12,11 @@ from tests.fakes.embedded_aws import eventually
 
 
 @contextmanager
-def killed(state: Path, ready: Path) -> Iterator[Target]:
+def killed(state: Path, ready: Path, *, scale: int = 600) -> Iterator[Target]:
     """An embedded AWS that ends by SIGKILL."""
     image = f'conformance="{sys.executable}" "{CONTAINER}"'
     words = ["-m", "local", "--port", "0", "--state", str(state), "--ready-file", str(ready)]
-    words += ["--time-scale", "600", "--image", image]
+    words += ["--time-scale", str(scale), "--image", image]
     with subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE) as server:
         try:
             eventually(lambda: ready.exists() and ready.read_text())

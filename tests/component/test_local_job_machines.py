@@ -11,6 +11,7 @@ import pytest
 
 from local.errors import AwsError
 from local.sagemaker.training_run import billable
+from local.seams import Undisturbed
 from local.store import Store
 from tests.fakes.embedded_aws import core, eventually
 from tests.fakes.job_world import BUCKET, SLEEP, World, a_world
@@ -28,7 +29,7 @@ ONCE = (
 
 
 @dataclass
-class Disturbances:
+class Disturbances(Undisturbed):
     """Does what a test says, once for each time it says it."""
 
     absent: dict[str, int] = field(default_factory=dict)

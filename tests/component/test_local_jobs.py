@@ -1,6 +1,5 @@
 """Training and processing jobs of the embedded SageMaker: how they move on, stop and end."""
 
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from local.errors import AwsError
 from tests.fakes.embedded_aws import core, eventually
 from tests.fakes.job_world import BUCKET, SLEEP, World, a_world
+from tests.fakes.processes import is_alive
 
 
 @pytest.fixture
@@ -142,8 +142,8 @@ def test_no_process_of_a_job_outlives_the_server(world: World) -> None:
     world.training.stop()
 
     assert len(pids) == 2
-    assert not _running(pids[0])
-    eventually(lambda: not any(_running(pid) for pid in pids))
+    assert not is_alive(pids[0])
+    eventually(lambda: not any(is_alive(pid) for pid in pids))
 
 
 def test_what_a_container_left_behind_ends_with_it(world: World) -> None:
@@ -158,16 +158,7 @@ def test_what_a_container_left_behind_ends_with_it(world: World) -> None:
     world.ended(name)
 
     (pid,) = [int(line.split()[1]) for line in world.logs.lines]
-    eventually(lambda: not _running(pid))
-
-
-def _running(pid: int) -> bool:
-    """An ended orphan may stay a zombie until somebody collects it."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
+    eventually(lambda: not is_alive(pid))
 
 
 def test_a_processing_job_stopped_in_time_says_so_in_order(unhurried: World) -> None:

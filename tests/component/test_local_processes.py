@@ -9,6 +9,7 @@ import pytest
 
 from local.processes import Child
 from tests.fakes.embedded_aws import eventually
+from tests.fakes.processes import is_alive
 
 
 @pytest.mark.parametrize("niceness", [0, 7])
@@ -57,11 +58,3 @@ def test_what_a_child_started_ends_with_a_killed_server_too() -> None:
 
     grandchild = int(done.stdout)
     eventually(lambda: not is_alive(grandchild))
-
-
-def is_alive(pid: int) -> bool:
-    """Whether it runs; one that ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

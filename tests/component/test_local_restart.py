@@ -1,6 +1,7 @@
 """A server that was killed with -9 comes back with everything that it had answered."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 ROOT = Path(__file__).parents[2]
+_DROP_FROM_BOUNDING_SET, _MAY_WRITE_ANYWHERE = 24, 1
+"""prctl's number of the call, and Linux's of CAP_DAC_OVERRIDE."""
 
 
 @dataclass
@@ -224,6 +227,31 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(state: Path) -> None:
     assert refused(state) == f"{state} cannot be written: File exists; choose another"
 
 
+def test_a_folder_that_is_read_only_is_one_clear_line(tmp_path: Path) -> None:
+    above = tmp_path / "above"
+    above.mkdir(mode=0o500)
+
+    said = refused(above / "state", before=without_root_rights)
+
+    assert said == f"{above / 'state'} cannot be written: Permission denied; choose another"
+
+
+def test_a_state_that_became_read_only_is_one_clear_line(state: Path) -> None:
+    with a_life(state):
+        pass
+    for path in (*state.iterdir(), state):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+
+    said = refused(state, before=without_root_rights)
+
+    assert said == f"{state} cannot be written: Permission denied; choose another"
+
+
+def without_root_rights() -> None:
+    """Take from a child of root what lets it write anywhere; others cannot anyway."""
+    ctypes.CDLL(None).prctl(_DROP_FROM_BOUNDING_SET, _MAY_WRITE_ANYWHERE)
+
+
 def test_a_damaged_file_is_set_aside_and_named(state: Path) -> None:
     state.mkdir()
     (state / "state.db").write_bytes(b"no database at all" * 100)
@@ -266,9 +294,11 @@ def test_either_name_of_this_machine_reaches_it(state: Path, host: str) -> None:
         assert life.client("s3").list_buckets()["Buckets"] == []
 
 
-def refused(state: Path) -> str:
+def refused(state: Path, before: Callable[[], None] | None = None) -> str:
     """The one line with which a server declines to start."""
-    done = subprocess.run(command(state), cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command(state), cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=before
+    )
     assert done.returncode == 2
     return done.stderr.removesuffix("\n")
 

@@ -26,6 +26,7 @@ from tests.fakes.embedded_aws import eventually
 REPOSITORY = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::123456789012:role/any"
 BUCKET = "jobs"
+SHAP = {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}
 SAMPLES = Path(__file__).parents[1] / "golden" / "foreign"
 
 TRAIN = """
@@ -560,25 +561,7 @@ def test_the_newest_endpoint_is_listed_first(aws: Aws, endpoint: str, steered: s
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        (
-            "DataCaptureConfig",
-            {
-                "InitialSamplingPercentage": 1,
-                "DestinationS3Uri": "s3://any/where",
-                "CaptureOptions": [{"CaptureMode": "Input"}],
-            },
-        ),
-        (
-            "ShadowProductionVariants",
-            [
-                {
-                    "VariantName": "shadow",
-                    "ModelName": "first-blue",
-                    "InstanceType": "ml.m5.xlarge",
-                    "InitialInstanceCount": 1,
-                }
-            ],
-        ),
+        ("ExplainerConfig", {"ClarifyExplainerConfig": {"ShapConfig": SHAP}}),
     ],
 )
 def test_what_would_have_no_effect_in_a_configuration_is_refused_by_name(

@@ -18,6 +18,7 @@ import boto3
 import pytest
 
 from tests.fakes.embedded_aws import eventually
+from tests.fakes.processes import children, is_alive
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -31,10 +32,6 @@ class Running:
     def client(self, service: str) -> Any:
         session = boto3.Session("local", "local", region_name="us-east-1")
         return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]  # a name
-
-    def children(self) -> list[int]:
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return [int(pid) for task in tasks for pid in task.read_text().split()]
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -124,32 +121,23 @@ def test_a_role_that_does_not_exist_cannot_be_simulated(aws: Running) -> None:
 
 def test_sigterm_ends_it_and_every_child(aws: Running) -> None:
     with_a_warm_function(aws)
-    children = aws.children()
+    started = children(aws.process.pid)
 
     aws.process.send_signal(signal.SIGTERM)
 
     assert aws.process.wait(timeout=20) == 0
-    assert children
-    eventually(lambda: not any(_alive(each) for each in children))
+    assert started
+    eventually(lambda: not any(is_alive(each) for each in started))
 
 
 def test_kill_9_leaves_no_child_either(aws: Running) -> None:
     with_a_warm_function(aws)
-    children = aws.children()
+    started = children(aws.process.pid)
 
     os.kill(aws.process.pid, signal.SIGKILL)
 
-    assert children
-    eventually(lambda: not any(_alive(each) for each in children))
-
-
-def _alive(pid: int) -> bool:
-    """An ended child of a killed server may stay a zombie until init collects it."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+    assert started
+    eventually(lambda: not any(is_alive(each) for each in started))
 
 
 def test_a_busy_port_is_one_line_and_status_2(tmp_path: Path) -> None:

@@ -95,10 +95,10 @@ def chosen() -> Iterator[Target]:
         yield target
 
 
-def refusal(call: Any, **request: Any) -> tuple[str, str]:
+def refusal(call: Any, *given: Any, **request: Any) -> tuple[str, str]:
     """The code and the text with which AWS refuses a call; AssertionError when it does not."""
     try:
-        call(**request)
+        call(*given, **request)
     except ClientError as error:
         return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    raise AssertionError(f"{request} was accepted")
+    raise AssertionError(f"{given or request} was accepted")

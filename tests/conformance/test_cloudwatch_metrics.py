@@ -212,3 +212,69 @@ def test_what_is_not_there_says_so(aws: Target, action: str) -> None:
     code, _ = refusal(getattr(aws.client("cloudwatch"), action), **requests[action])
 
     assert code == "NotImplemented"
+
+
+@pytest.mark.embedded  # an account lists a metric minutes later
+def test_many_data_arrive_compressed(aws: Target) -> None:
+    """boto3 compresses a request of more than ten kilobytes."""
+    cloudwatch, space = aws.client("cloudwatch"), aws.name("space")
+    data = [{"MetricName": f"metric-{n}", "Value": 1.0} for n in range(500)]
+
+    cloudwatch.put_metric_data(Namespace=space, MetricData=data)
+
+    pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=space)
+    assert len([metric for page in pages for metric in page["Metrics"]]) == len(data)
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize(
+    ("statistic", "expected"),
+    [
+        ("p90", 9.0),
+        ("TC(8:)", 2.0),
+        ("TC(:8)", 8.0),
+        ("TC(2:8)", 6.0),
+        ("TS(8:)", 19.0),
+        ("TM(8:)", 9.5),
+        ("TM(10%:90%)", 5.5),
+        ("tm90", 5.0),
+        ("wm80", 5.2),
+        ("PR(:3)", 30.0),
+        ("PR(3:)", 70.0),
+        ("IQM", 5.5),
+    ],
+)
+def test_an_extended_statistic_cuts_above_its_lower_and_with_its_upper_bound(
+    aws: Target, statistic: str, expected: float
+) -> None:
+    cloudwatch, space, now = aws.client("cloudwatch"), aws.name("cuts"), datetime.now(UTC)
+    values = [float(n) for n in range(1, 11)]
+    data = [{"MetricName": "m", "Timestamp": now, "Values": values}]
+    cloudwatch.put_metric_data(Namespace=space, MetricData=data)
+    metric = {"Namespace": space, "MetricName": "m"}
+
+    (result,) = cloudwatch.get_metric_data(
+        MetricDataQueries=[
+            {"Id": "q", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": statistic}}
+        ],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+    )["MetricDataResults"]
+
+    assert result["Values"] == [pytest.approx(expected)]
+
+
+@pytest.mark.parametrize("statistic", ["p101", "TC", "TC(:)", "TC(1:50%)", "PR(10%:90%)", "Median"])
+def test_a_statistic_that_is_none_is_refused(aws: Target, statistic: str) -> None:
+    metric, now = {"Namespace": "checks", "MetricName": "m"}, datetime.now(UTC)
+
+    code, _ = refusal(
+        aws.client("cloudwatch").get_metric_data,
+        MetricDataQueries=[
+            {"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": statistic}}
+        ],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now,
+    )
+
+    assert code == "ValidationError"

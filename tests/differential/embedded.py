@@ -55,7 +55,7 @@ class Embedded:
             region_name="us-east-1", aws_access_key_id="local", aws_secret_access_key="local"
         )
         self.client = cache(self._client)
-        self._queue = self._stands(deployed(scenario.approval).model_dump_json())
+        self._queue = self._stands(deployed(scenario.approval, "none").model_dump_json())
         self.real = real(self.client, pause=time.sleep, clock=time.monotonic)
         self._units = self.real.units()
         self._again: deque[tuple[str, Envelope]] = deque()

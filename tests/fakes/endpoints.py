@@ -49,6 +49,8 @@ class FakeEndpoints(Endpoints):
         self.shifts = 0
         """How often other weights were asked for."""
         self.full = False
+        self.missing: frozenset[str] = frozenset()
+        """Instance types of which there are none now."""
         self.refuses = ""
 
     def view(self, model: str) -> EndpointView | None:
@@ -57,10 +59,10 @@ class FakeEndpoints(Endpoints):
 
     def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
         with self.calls.one("endpoints.place"):
-            config = self.config_name(model, placements)
+            config = self.config_name(model, placements, fallback=hardware.fallback)
             if self.refuses:
                 raise RefusedError(f"{model}: {self.refuses}")
-            if self.full:
+            if self.full or hardware.instance in self.missing:
                 raise NoRoomError(f"{model}: no instances left")
             endpoint = self.endpoints.setdefault(model, _Endpoint())
             if endpoint.deleting:

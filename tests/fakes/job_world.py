@@ -12,7 +12,7 @@ from local.images import Images
 from local.sagemaker.parts import Parts
 from local.sagemaker.processing import ProcessingJobs
 from local.sagemaker.training import TrainingJobs
-from local.seams import DisturbsJobs, Undisturbed
+from local.seams import DisturbsMachines, Undisturbed
 from local.store import Store
 from tests.fakes.embedded_aws import RecordedMetrics, core, eventually
 
@@ -97,7 +97,7 @@ def a_world(
     scale: float,
     *,
     store: Store | None = None,
-    disturbances: DisturbsJobs | None = None,
+    disturbances: DisturbsMachines | None = None,
 ) -> World:
     account = replace(core().account, store=store or Store())
     account.client("s3").create_bucket(Bucket=BUCKET)

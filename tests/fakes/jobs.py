@@ -21,11 +21,17 @@ class FakeJobs(Jobs):
         self.views: dict[str, JobView] = {}
         self.full = False
         """Whether there is no capacity now."""
+        self.missing: frozenset[str] = frozenset()
+        """Instance types of which none can be asked for now."""
+        self.billable = 600
+        """Seconds that a training job is paid for."""
         self.refuses = ""
         """Why no job is ever accepted; empty when they are."""
 
     def train(self, spec: TrainingSpec) -> None:
         with self.calls.one("jobs.train"):
+            if spec.instance in self.missing and spec.name not in self.views:
+                raise NoRoomError(f"{spec.name}: no quota for {spec.instance}")
             self._start(spec.name)
             self.trainings.setdefault(spec.name, spec)
 
@@ -46,12 +52,22 @@ class FakeJobs(Jobs):
         """The names of the jobs that have not ended."""
         return [name for name, view in self.views.items() if view.status is JobStatus.RUNNING]
 
-    def end(self, name: str, status: JobStatus = JobStatus.COMPLETED, failure: str = "") -> None:
+    def end(
+        self,
+        name: str,
+        status: JobStatus = JobStatus.COMPLETED,
+        failure: str = "",
+        *,
+        short: bool = False,
+    ) -> None:
         """The job ends; SageMaker says so, more than once as it does."""
         made = None
         if name in self.trainings and status is JobStatus.COMPLETED:
             made = f"{self.trainings[name].output_uri}/{name}/output/model.tar.gz"
-        view = replace(self.views[name], status=status, failure=failure, artifact=made)
+        view = replace(self.views[name], status=status, failure=failure, artifact=made, short=short)
+        if name in self.trainings:
+            paid = None if short else self.billable
+            view = replace(view, instance=self.trainings[name].instance, billable=paid)
         self.views[name] = view
         for _ in range(2):
             self.tell(name)

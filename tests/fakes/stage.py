@@ -80,8 +80,12 @@ def routed_to(raw: Envelope) -> list[str]:
 class Stage:
     """The functions, their world and its clock."""
 
+    patience = 1000
+    """How many moves it may take to come to rest."""
     paused = 0.0
     """Seconds that functions have waited inside their turns."""
+    max_running = 20
+    """Training jobs at a time, of all models."""
     failing: frozenset[str] = frozenset()
     """What the names of jobs that fail end with."""
 
@@ -137,6 +141,7 @@ class Stage:
                 data_bucket="data",
                 image="training",
                 role_arn="arn:aws:iam::123456789012:role/train",
+                max_running=self.max_running,
             ),
             "start_evaluation": StartEvaluation(
                 book=book,
@@ -229,7 +234,7 @@ class Stage:
 
     def settle(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Deliver, retry and let AWS finish what it was asked, until nothing moves."""
-        for _ in range(1000):
+        for _ in range(self.patience):
             if until():
                 return
             if self.bus.queue:

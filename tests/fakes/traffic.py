@@ -1,16 +1,18 @@
 """What variants answered, as a test sets it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from functions.aws.evidence import TrafficMetrics
 from functions.endpoint import NO_TRAFFIC, Traffic
+from tests.builders import traffic
 from tests.fakes.calls import Calls
 
-PLENTY = Traffic(requests=500, errors=0, latency_p99=0.01)
+PLENTY = traffic(500)
 
 
 class FakeTraffic(TrafficMetrics):
-    """Traffic by variant, whatever the stretch of time."""
+    """Traffic by variant, whatever the stretch of time: all of it in its last minute."""
 
     def __init__(self, calls: Calls | None = None, *, everywhere: Traffic = NO_TRAFFIC) -> None:
         self.calls = calls or Calls()
@@ -18,6 +20,19 @@ class FakeTraffic(TrafficMetrics):
         self.of: dict[str, Traffic] = {}
         """What a variant answered, where it differs."""
 
-    def read(self, model: str, *, variant: str, since: datetime, until: datetime) -> Traffic:
+    def read(
+        self,
+        model: str,
+        *,
+        variant: str,
+        since: datetime,
+        until: datetime,
+        slower_than: float | None = None,
+    ) -> Traffic:
         with self.calls.one("traffic.read"):
-            return self.of.get(variant, self.everywhere)
+            return moved(self.of.get(variant, self.everywhere), until)
+
+
+def moved(told: Traffic, at: datetime) -> Traffic:
+    """The same, answered at another time."""
+    return Traffic(tuple(replace(each, at=at) for each in told.minutes))

@@ -29,6 +29,8 @@ _SAID: dict[str, object] = {
     "rollout": "sluice-dev-digits-v2",
     "step": 1,
     "hold": 2,
+    "look": 0,
+    "person": False,
     "weight": 25,
     "reason": Reason.TOO_MANY_ERRORS,
     "message": "challenger 9/20 errors, p99 12 ms; champion 0/380",

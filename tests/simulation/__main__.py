@@ -31,6 +31,7 @@ class Sum:
     days: float = 0.0
     turns: int = 0
     struck: Counter[str] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, str]] = field(default_factory=list)
     digests: list[tuple[int, str]] = field(default_factory=list)
 
@@ -39,6 +40,7 @@ class Sum:
         self.days += played.days
         self.turns += played.turns
         self.struck += played.struck
+        self.reached += played.reached
         self.digests.append((played.seed, played.digest))
         if played.violation:
             self.violations.append((played.seed, played.violation))
@@ -48,6 +50,7 @@ class Sum:
         self.days += other.days
         self.turns += other.turns
         self.struck += other.struck
+        self.reached += other.reached
         self.violations += other.violations
         self.digests += other.digests
 
@@ -111,6 +114,9 @@ def _table(total: Sum, seconds: float, workers: int) -> None:
     print("faults")
     for fault, times in total.by_fault().items():
         print(f"  {times:>9} x {fault.value}")
+    print("runs that waited or ended for")
+    for reason, times in sorted(total.reached.items()):
+        print(f"  {times:>9} x {reason}")
     print(f"violations        {len(total.violations)}")
     for seed, said in total.violations[:_SHOWN]:
         print(f"  seed {seed}: {said}")

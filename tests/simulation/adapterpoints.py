@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tests.simulation.chaos import Fault, Scripted, applies
 from tests.simulation.schedule import Played, played
-from tests.simulation.stories import STORIES
+from tests.simulation.stories import STORIES, THRIFT
 from tests.simulation.world import World
 
 MODES = (
@@ -40,7 +40,8 @@ class Point:
         return played(self.world())
 
     def world(self) -> World:
-        world = World(Scripted(0, script=dict(self.script)))
+        chaos = Scripted(0, script=dict(self.script))
+        world = World(chaos, thrift=THRIFT.get(self.story, "none"))
         STORIES[self.story](world)
         return world
 

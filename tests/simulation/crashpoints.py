@@ -1,6 +1,6 @@
 """`python -m tests.simulation.crashpoints [--pairs] [--apart]`: a fault at every call of boto3.
 
-Seventeen stories reach every call that a function can make. At each of their calls each kind of
+Nineteen stories reach every call that a function can make. At each of their calls each kind of
 fault strikes once; with `--pairs`, on each path that a function takes, every second fault as well,
 until what the first one broke has been tried again. After them Lambda retries and the sweep goes
 on, and all invariants must hold. For up to two faults on a path this is complete.

@@ -14,19 +14,20 @@ from functions.endpoint import NO_TRAFFIC, EndpointView, Traffic
 from functions.jobs import JobView
 from functions.ledger import Record
 from functions.registry import Version
+from tests.builders import traffic
 from tests.fakes.bus import Envelope, FakeBus, envelope
 from tests.fakes.calls import Calls
 from tests.fakes.endpoints import FakeEndpoints, _Fleet
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.registry import FakeRegistry
-from tests.fakes.traffic import PLENTY, FakeTraffic
+from tests.fakes.traffic import PLENTY, FakeTraffic, moved
 from tests.simulation.chaos import AFTER, Chaos, Fault, applies, raised
 
 Post = Callable[[Envelope, type[Foreign] | None], None]
 NEW = timedelta(minutes=1)
 """How long what was just made may not be seen by everybody."""
-FAILING = Traffic(requests=500, errors=150, latency_p99=0.01)
+FAILING = traffic(500, errors=150)
 
 
 class ChaoticCalls(Calls):
@@ -203,7 +204,15 @@ class LivingTraffic(FakeTraffic):
     seen: dict[int, int] = field(default_factory=dict)
     """Requests of each version, as they were read last."""
 
-    def read(self, model: str, *, variant: str, since: datetime, until: datetime) -> Traffic:
+    def read(
+        self,
+        model: str,
+        *,
+        variant: str,
+        since: datetime,
+        until: datetime,
+        slower_than: float | None = None,
+    ) -> Traffic:
         with self.calls.one("traffic.read"):
             endpoint = self.endpoints.endpoints.get(model)
             version = endpoint.now.versions.get(variant) if endpoint and endpoint.now else None
@@ -212,4 +221,4 @@ class LivingTraffic(FakeTraffic):
                 told = NO_TRAFFIC
             if version is not None:
                 self.seen[version] = told.requests
-            return told
+            return moved(told, until)

@@ -25,6 +25,7 @@ from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.registry import FakeRegistry
 from tests.simulation.fakes import LivingTraffic
+from tests.simulation.guards import Spending
 
 REJECTION_IS_SEEN_WITHIN = timedelta(hours=3)
 """A bake and a few sweeps: so long a lost rejection may stay unseen under traffic."""
@@ -34,6 +35,16 @@ WHOLE_SECONDS = timedelta(seconds=1)
 """One-shot schedules know no less: they fire up to a second early."""
 _SEEN = frozenset({Reason.NOT_DEPLOYED, Reason.ASKED_BY_PERSON, Reason.ALARM})
 """What ends a rollout whose fleet never came: the read-back, or whoever was quicker."""
+_ENDS = frozenset(
+    {
+        Reason.JOB_FAILED,
+        Reason.JOB_STOPPED,
+        Reason.NO_CAPACITY,
+        Reason.OVER_BUDGET,
+        Reason.SUPERSEDED,
+    }
+)
+"""What a run may end of without a verdict."""
 _ACTIVE = frozenset({RolloutState.PROVISIONING, RolloutState.SHIFTING, RolloutState.ROLLING_BACK})
 _JUDGED = frozenset(
     {RunState.APPROVED, RunState.TRAINING, RunState.EVALUATING, RunState.HELD, RunState.REJECTED}
@@ -69,6 +80,7 @@ class Sights:
     """How many files each drop has, once all of them and its marker are there."""
     touched: Set[int]
     """Versions on which a person has said a word."""
+    spending: Spending
 
 
 class Invariants:
@@ -93,6 +105,7 @@ class Invariants:
         if before is not None:
             after.follows(before)
             hold(after.revision >= before.revision, "S8", f"{after.kind} {after.key} went back")
+        self._sights.spending.written(before, after, self.now)
         match after:
             case EndpointRecord():
                 self._one_rollout(after)
@@ -119,7 +132,7 @@ class Invariants:
 
     def _run_written(self, before: Record | None, after: RunRecord) -> None:
         if after.state is RunState.FAILED:
-            ours = after.reason in {Reason.JOB_FAILED, Reason.JOB_STOPPED}
+            ours = after.reason in _ENDS
             hold(ours, "L1", f"run {after.run} failed of {after.reason}, not of its job")
         judged = isinstance(before, RunRecord) and before.state is RunState.EVALUATING
         if judged and after.state is RunState.APPROVED:
@@ -223,11 +236,20 @@ class Invariants:
             for other, each in self._jobs.trainings.items()
             if each.hyperparameters["run"] == run and other != name
         ]
-        hold(len(others) == attempt - 1, "S1", f"attempt {attempt} of {run} beside {others}")
+        hold(len(others) < attempt, "S1", f"attempt {attempt} of {run} beside {others}")
         running = [other for other in others if other in self._jobs.running()]
         hold(not running, "S1", f"{name} began while {running} ran")
         record = self._ledger.rows.get((RunRecord.kind, run))
         hold(isinstance(record, RunRecord), "S9", f"{name} trains for no run")
+        self._sights.spending.job_started(name, self.now)
+
+    def meanwhile(self, *, serving: Mapping[int, int]) -> None:
+        """What holds at any moment, whoever is in the middle of what."""
+        hold(sum(serving.values()) in {0, 100}, "S5", f"weights {serving}")
+        never = serving.keys() - self.approved
+        hold(not never, "S3", f"versions {sorted(never)} serve and were never approved")
+        for endpoint in self._ledger.all(EndpointRecord):
+            self._one_rollout(endpoint)
 
     # at the end
 
@@ -250,11 +272,12 @@ class Invariants:
             hold(serving == {champion: 100}, "L3", f"v{champion} is champion, {serving} serve")
         hold(champion is not None or not serving, "S3", f"no champion, and {serving} serve")
         hold(not self._jobs.running(), "L4", f"jobs run on: {self._jobs.running()}")
+        self._sights.spending.at_rest()
         self._chained()
 
     def _drops_ended(self, runs: tuple[RunRecord, ...]) -> None:
         for drop in self._ledger.all(DropRecord):
-            hold(drop.settled, "L1", f"drop {drop.key} is {drop.state}")
+            hold(drop.ended, "L1", f"drop {drop.key} is {drop.state}")
             made = drop.dataset is None or any(run.dataset == drop.dataset for run in runs)
             hold(made, "L1", f"drop {drop.key} was accepted, and nothing came of it")
         for run in runs:

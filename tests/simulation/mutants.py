@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 _BESIDE = ("bundles", "cli", "events", "local", "tests")
 _SEEDS = 4000
 _WITHIN = 300.0
+_UNTOLD = "nothing_is_unsafe"
+"""What is looked at after every rule stands in a story as well."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ MUTANTS = (
     Mutant(
         "a job's name differs at every try",
         "start_training/handler.py",
-        "job = self.names.training_job(record.model, record.run, record.attempt)",
-        'job = self.names.training_job(record.model, record.run, record.attempt) + f"-{now:%H%M%S}"',
+        "return self.names.training_job(run.model, run.run, run.attempt)",
+        'return self.names.training_job(run.model, run.run, run.attempt) + f"-{run.revision}"',
     ),
     Mutant(
         "an outbox is emptied and not said",
@@ -115,14 +117,104 @@ MUTANTS = (
     Mutant(
         "no capacity is a failure",
         "start_training/handler.py",
-        "            return self._park(record, Reason.NO_CAPACITY, str(error), now)",
-        "            return self._written(_failed(record, str(error), now))",
+        "            return self._short(record, str(error), now)",
+        "            return self._fail(Fail(record, Reason.NO_CAPACITY, str(error)), now)",
+    ),
+    Mutant(
+        "a job is asked for before its place is written",
+        "start_training/handler.py",
+        "record = self._written(record.changed(training_job=job, due_at=due), *beside)",
+        "record = self._written(record.changed(training_job=job, due_at=due))",
+    ),
+    Mutant(
+        "a place is never given back",
+        "start_evaluation/handler.py",
+        "records: tuple[Record, ...] = (run, *freed)",
+        "records: tuple[Record, ...] = (run,)",
+    ),
+    Mutant(
+        "one more may run than may run",
+        "start_training/guards.py",
+        "if len(allowance.reserved) >= most:",
+        "if len(allowance.reserved) > most:",
+    ),
+    Mutant(
+        "money that is reserved is there for the next",
+        "start_training/guards.py",
+        "case.model.spent_on(now) + held + case.most <= limit",
+        "case.model.spent_on(now) + case.most <= limit",
+    ),
+    Mutant(
+        "money that was spent is there again",
+        "start_training/guards.py",
+        "case.model.spent_on(now) + held + case.most <= limit",
+        "held + case.most <= limit",
+    ),
+    Mutant(
+        "a new day brings no new money",
+        "allowance.py",
+        "return self.spent if self.day == day_of(now) else 0.0",
+        "return self.spent",
+    ),
+    Mutant(
+        "a job costs nothing once it has ended",
+        "allowance.py",
+        "return prices.cost(hourly, seconds=job.billable or 0, count=1)",
+        "return 0.0",
+    ),
+    Mutant(
+        "what is reserved is enough for the cheapest machine alone",
+        "definition.py",
+        "return max((self.cost_at(price)",
+        "return min((self.cost_at(price)",
+    ),
+    Mutant(
+        "a run may cost its budget at each attempt",
+        "start_training/guards.py",
+        "case.run.cost + case.most <= limit",
+        "case.most <= limit",
+    ),
+    Mutant(
+        "no training waits for a cooldown",
+        "start_training/guards.py",
+        "    if now >= over:",
+        "    if True:",
+    ),
+    Mutant(
+        "nobody asks for a run whose cooldown is over",
+        "start_training/guards.py",
+        'began at {begun:%H:%M:%S}", until=over)',
+        'began at {begun:%H:%M:%S}", until=None)',
+    ),
+    Mutant(
+        "of two that wait the newer gives way",
+        "start_training/guards.py",
+        "return (one.dropped_at, one.run) > (other.dropped_at, other.run)",
+        "return (one.dropped_at, one.run) < (other.dropped_at, other.run)",
+    ),
+    Mutant(
+        "candidates that were refused are not counted",
+        "gate_model/handler.py",
+        "refused=isinstance(verdict, Reject)",
+        "refused=False",
+    ),
+    Mutant(
+        "a job without machines has failed",
+        "start_evaluation/decide.py",
+        "case JobStatus.FAILED | JobStatus.STOPPED if job.short:",
+        "case JobStatus.FAILED | JobStatus.STOPPED if False:",
+    ),
+    Mutant(
+        "other machines are asked for under the old name",
+        "start_evaluation/handler.py",
+        "attempt=record.attempt + 1, training_job=None",
+        "training_job=None",
     ),
     Mutant(
         "a run that goes on may be begun once more",
-        "start_training/decide.py",
-        "if record.state is RunState.FAILED and attempt == record.attempt + 1:",
-        "if attempt == record.attempt + 1:",
+        "machines.py",
+        '_stays("it has not failed", *_UNJUDGED, _EVALUATING)',
+        "_to(RunState.STARTING, *_UNJUDGED, _EVALUATING)",
     ),
     Mutant(
         "a candidate that is worse is let through",
@@ -145,7 +237,7 @@ MUTANTS = (
     Mutant(
         "a rollout begins while another goes on",
         "start_rollout/decide.py",
-        "if holder is not None and not _makes_way(holder):",
+        "if holder is not None and not holder.alone:",
         "if holder is not None and False:",
     ),
     Mutant(
@@ -205,8 +297,8 @@ MUTANTS = (
     Mutant(
         "the registry's word is not read",
         "step_rollout/decide.py",
-        "    if case.rejected is None or watches_alone:",
-        "    if True or watches_alone:",
+        "    if case.rejected is None or case.rollout.alone:",
+        "    if True or case.rollout.alone:",
     ),
     Mutant(
         "the champion keeps its traffic beside the challenger's",
@@ -285,12 +377,25 @@ def applied(mutant: Mutant) -> Iterator[Path]:
 
 def hunted(mutant: Mutant) -> Found:
     """Play schedules on a mutant until one breaks."""
-    words = [sys.executable, "-m", "tests.simulation", "--seeds", str(_SEEDS), "--until-broken"]
     began = time.monotonic()
+    done = _ran(mutant, "tests.simulation", "--seeds", str(_SEEDS), "--until-broken")
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    said = lines[-1] if lines and done.returncode else ""
+    return Found(mutant, time.monotonic() - began, said)
+
+
+def shrunk(mutant: Mutant) -> list[str]:
+    """The shortest story that breaks a mutant, one rule a line; empty when it survived."""
+    done = _ran(mutant, "tests.simulation.rules", "--examples", str(_SEEDS), "--same")
+    told = [line for line in done.stderr.splitlines() if line.startswith("state.")]
+    return [line for line in told if _UNTOLD not in line] if done.returncode else []
+
+
+def _ran(mutant: Mutant, *words: str) -> subprocess.CompletedProcess[str]:
     with applied(mutant) as copy:
         environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            words,
+        return subprocess.run(
+            [sys.executable, "-m", *words],
             cwd=copy,
             env=environment,
             capture_output=True,
@@ -298,17 +403,25 @@ def hunted(mutant: Mutant) -> Found:
             timeout=_WITHIN,
             check=False,
         )
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    said = lines[-1] if lines and done.returncode else ""
-    return Found(mutant, time.monotonic() - began, said)
+
+
+def _stories(chosen: Sequence[Mutant]) -> int:
+    found = {mutant.name: shrunk(mutant) for mutant in chosen}
+    for name, story in found.items():
+        print(f"{name}: {f'{len(story)} rules' if story else 'SURVIVED'}")
+        print("".join(f"  {line}\n" for line in story), flush=True)
+    return 0 if all(found.values()) else 1
 
 
 def main() -> int:
     """Hunt them all; 1 when one survives."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
     parser.add_argument("--only", default="", help="those whose name has this in it")
+    parser.add_argument("--shrink", action="store_true", help="in the shortest stories there are")
     wish = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if wish.only in mutant.name]
+    if wish.shrink:
+        return _stories(chosen)
     found: list[Found] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for done in as_completed([pool.submit(hunted, mutant) for mutant in chosen]):

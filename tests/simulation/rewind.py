@@ -19,45 +19,36 @@ Snapshot = list[tuple[object, str, Any]]
 
 def kept(world: WiredWorld) -> Iterator[tuple[object, str]]:
     """Everything in a world that changes, as (owner, attribute)."""
-    for name in ("now", "turns", "paused", "quiet_until", "attempts"):
-        yield world, name
-    for name in (
-        "dead",
-        "whole",
-        "touched",
-        "accuracy",
-        "_moments",
-        "_timed",
-        "_moving",
-        "told",
-        "touched_by_story",
-    ):
-        yield world, name
-    for name in ("rejected", "approved", "_undeployed", "now"):
-        yield world.invariants, name
-    for name in ("rows", "put_offs", "notes", "writes"):
-        yield world.ledger, name
-    for name in ("trainings", "evaluations", "views", "full"):
-        yield world.jobs, name
-    for name in ("versions", "numbers"):
-        yield world.registry, name
-    for name in ("endpoints", "broken", "full"):
-        yield world.endpoints, name
-    yield world.schedules, "waiting"
-    yield world.bus, "said"
-    yield world.traffic, "bad"
-    yield world.traffic, "seen"
-    yield world.drops, "objects"
-    yield world.objects, "kept"
-    yield world.recent, "before"
-    yield world.s3, "objects"
-    yield world.dynamodb, "items"
-    yield world.dynamodb, "tokens"
-    yield world.scheduler, "tokens"
-    yield world.aws_registry, "tokens"
-    yield world.aws_registry, "packages"
-    yield world.aws_endpoints, "models"
-    yield world.aws_endpoints, "configs"
+    for owner, names in _OWNED.items():
+        for name in names:
+            yield (world if owner == "world" else getattr(world, owner)), name
+    for name, value in vars(world.spending).items():
+        if isinstance(value, dict | list | set):
+            yield world.spending, name
+
+
+_OWNED = {
+    "world": (
+        *("now", "turns", "paused", "quiet_until", "attempts", "dead", "whole", "touched"),
+        *("accuracy", "short", "_moments", "_timed", "_moving", "told", "touched_by_story"),
+    ),
+    "invariants": ("rejected", "approved", "_undeployed", "now"),
+    "ledger": ("rows", "put_offs", "notes", "writes"),
+    "jobs": ("trainings", "evaluations", "views", "full", "missing", "billable"),
+    "registry": ("versions", "numbers"),
+    "endpoints": ("endpoints", "broken", "full", "missing"),
+    "schedules": ("waiting",),
+    "bus": ("said",),
+    "traffic": ("bad", "seen"),
+    "drops": ("objects",),
+    "objects": ("kept",),
+    "recent": ("before",),
+    "s3": ("objects",),
+    "dynamodb": ("items", "tokens"),
+    "scheduler": ("tokens",),
+    "aws_registry": ("tokens", "packages"),
+    "aws_endpoints": ("models", "configs"),
+}
 
 
 def snapshot(world: WiredWorld) -> Snapshot:
@@ -98,6 +89,8 @@ def _copied(value: Any) -> Any:
 
 
 def _endpoint(value: Any) -> Any:
+    if isinstance(value, list | set):
+        return type(value)(value)
     return replace(value, history=list(value.history)) if isinstance(value, _Endpoint) else value
 
 
@@ -125,7 +118,10 @@ def _told(world: WiredWorld) -> list[str]:
     told += [f"{when} {label} {_meaning(act)}" for when, _, label, act in sorted_moments(world)]
     told += [_plain(f"{dead}") for dead in world.dead]
     told += [f"{sorted(each)}" for each in _of_time(world)]
-    told += [f"{world.jobs.full} {world.endpoints.full} {sorted(world.endpoints.broken)}"]
+    told += [
+        f"{world.jobs.full} {sorted(world.jobs.missing)} {sorted(world.short)}",
+        f"{world.endpoints.full} {sorted(world.endpoints.broken)}",
+    ]
     told += [f"{thing} {at} {_item(before)}" for thing, at, before in world.recent.visible()]
     told += [f"{sorted(world.traffic.seen.items())} {sorted(world.traffic.bad)}"]
     told += [f"{sorted(world.whole.items())} {sorted(world.accuracy.items())}"]

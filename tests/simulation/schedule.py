@@ -8,6 +8,7 @@ from functools import partial
 
 from tests.builders import NOON
 from tests.simulation.chaos import Chaos, Fault
+from tests.simulation.guards import TYPES
 from tests.simulation.invariants import ViolationError
 from tests.simulation.world import World
 
@@ -25,6 +26,8 @@ class Played:
     """Of virtual time."""
     turns: int
     struck: Counter[str]
+    reached: Counter[str]
+    """For which reasons runs came to wait or to end."""
     violation: str = ""
 
 
@@ -47,7 +50,15 @@ def played(world: World) -> Played:
     if said:
         world.note(f"VIOLATION {said}")
     days = (world.now - NOON).total_seconds() / 86_400
-    return Played(world.chaos.seed, digest, days, world.turns, world.chaos.struck, said)
+    return Played(
+        world.chaos.seed,
+        digest,
+        days,
+        world.turns,
+        world.chaos.struck,
+        world.spending.reached,
+        said,
+    )
 
 
 def _plan(world: World) -> None:
@@ -63,6 +74,11 @@ def _plan(world: World) -> None:
         dropped.append(name)
     if chaos.happens(Fault.NO_CAPACITY):
         _no_capacity(world, timedelta(minutes=random.randint(0, end + 60)))
+    if chaos.happens(Fault.TYPE_MISSING):
+        _type_missing(world, timedelta(minutes=random.randint(0, end + 60)))
+    if chaos.happens(Fault.PRICE_RISES):
+        after = timedelta(minutes=random.randint(0, end + 60))
+        world.at(after, "prices are raised", world.raise_prices)
     if chaos.happens(Fault.SILENCE):
         _silence(world, timedelta(minutes=random.randint(0, end + 60)))
     if Fault.PERSON_TRAINS in chaos.kinds:
@@ -105,6 +121,16 @@ def _no_capacity(world: World, after: timedelta) -> None:
     world.at(after, "no capacity", lambda: full(now=True))
     hours = timedelta(minutes=world.random.randint(5, 720))
     world.at(after + hours, "capacity again", lambda: full(now=False))
+
+
+def _type_missing(world: World, after: timedelta) -> None:
+    def missing(*types: str) -> None:
+        world.jobs.missing = world.endpoints.missing = frozenset(types)
+
+    gone = world.random.choice(TYPES)
+    world.at(after, f"no {gone}", lambda: missing(gone))
+    hours = timedelta(minutes=world.random.randint(5, 720))
+    world.at(after + hours, f"{gone} again", missing)
 
 
 def _silence(world: World, after: timedelta) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 from functions.registry import Approval
+from tests.simulation.guards import TYPES
 from tests.simulation.world import World
 
 Plan = Callable[[World], None]
@@ -53,9 +54,30 @@ def _rejects(world: World, version: int) -> None:
         world.decides(version, Approval.REJECTED)
 
 
+def storm(world: World) -> None:
+    """Of three drops in a cooldown the newest is trained on, within caps and budget."""
+    drops(world, ("monday", 0.95, 0), ("tuesday", 0.96, 10), ("wednesday", 0.97, 20))
+
+
+def shortage(world: World) -> None:
+    """One type has no room; on the other a job gets no machines; then both have."""
+    world.jobs.missing = frozenset(TYPES[:1])
+    world.short = {1}
+    drops(world, ("monday", 0.95, 0))
+    world.at(timedelta(minutes=30), "room again", partial(_room_again, world))
+
+
+def _room_again(world: World) -> None:
+    world.jobs.missing = frozenset()
+
+
 STORIES: dict[str, Plan] = {
     "promotion": promotion,
     "refusals": refusals,
     "rollback": rollback,
     "rejection": rejection,
+    "storm": storm,
+    "shortage": shortage,
 }
+THRIFT = {"storm": "all", "shortage": "all"}
+"""What the model of a story allows itself; the others need no limits."""

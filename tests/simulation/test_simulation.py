@@ -32,8 +32,24 @@ SOMETIMES = (
     "JOB_FAILED | training",
     "JOB_FAILED | evaluation",
     "JOB_STOPPED | training",
+    "JOB_DEAR | run training",
+    "JOB_SHORT | run training",
+    "SPOT_WAITED | run training",
+    "LIMIT | run starting",
 )
 """Rare meetings of a fault with a state that must really have been reached."""
+REACHED = (
+    "began after a refusal",
+    "failed NO_CAPACITY",
+    "failed OVER_BUDGET",
+    "failed SUPERSEDED",
+    "parked COOLDOWN",
+    "parked NOT_HELPING",
+    "parked NO_CAPACITY",
+    "parked OVER_BUDGET",
+    "parked TOO_MANY_RUNNING",
+)
+"""What runs must have waited for, or ended of, in some of the schedules."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +72,11 @@ def test_every_kind_of_fault_struck(played: Sum) -> None:
 @pytest.mark.parametrize("meeting", SOMETIMES)
 def test_the_rare_meeting_was_reached(played: Sum, meeting: str) -> None:
     assert played.struck[meeting] > 0
+
+
+@pytest.mark.parametrize("reason", REACHED)
+def test_runs_were_really_held_up_for(played: Sum, reason: str) -> None:
+    assert played.reached[reason] > 0
 
 
 def test_the_same_seed_is_the_same_story_to_the_last_line() -> None:

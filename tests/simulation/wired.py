@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -11,6 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 from cli.verify import verified
 from events.base import Event
 from events.words import Reason
+from functions.allowance import AllowanceRecord
 from functions.aws.bus import Bus, PublishError
 from functions.aws.definitions import Definitions
 from functions.aws.drops import Drops, Examine
@@ -26,7 +28,7 @@ from functions.drops import Checked, Dataset, Folder
 from functions.drops import Fault as DropFault
 from functions.endpoint import Traffic
 from functions.evidence import Entry
-from functions.ledger import RECORDS
+from functions.ledger import RECORDS, Record
 from functions.turn import Told, Turn
 from tests.builders import MODEL, NAMES
 from tests.fakes.account.account import Account
@@ -41,6 +43,7 @@ from tests.fakes.account.registry import Registry as RegistryOfAws
 from tests.fakes.account.s3 import S3
 from tests.fakes.bus import Envelope
 from tests.fakes.calls import CrashError
+from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.endpoints import _Fleet
 from tests.fakes.objects import FakeObjects
@@ -51,7 +54,8 @@ from tests.simulation.fakes import WatchedEndpoints, _by_version
 from tests.simulation.invariants import hold
 from tests.simulation.world import World, deployed
 
-_KINDS = {record.kind: record for record in RECORDS}
+_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord)
+_KINDS = {record.kind: record for record in _ALL}
 _AFTER = frozenset({Mode.CRASH_AFTER, Mode.TIMED_OUT, Mode.LOST_ANSWER})
 _CODES = {
     Mode.THROTTLED: ("ThrottlingException", 400),
@@ -177,6 +181,8 @@ class Real:
     endpoints: Endpoints
     traffic: TrafficMetrics
 
+    max_running = 20
+
     @property
     def paused(self) -> float:
         return self.clock()
@@ -231,10 +237,11 @@ class WiredWorld(World):
         self,
         *,
         approval: str = "auto",
+        thrift: str = "none",
         twice: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        self.deployed = deployed(approval)
+        self.deployed = deployed(approval, thrift)
         self._twice = twice
         self.attempts = 0
         """How often an invocation was a retry."""
@@ -245,10 +252,12 @@ class WiredWorld(World):
         self.unit = ""
         """Whose turn it is."""
         self._mode: Mode | None = None
-        super().__init__(AtCalls(0), tell=tell)
+        super().__init__(AtCalls(0), tell=tell, thrift=thrift)
 
     def _cast(self, deployed: Deployed) -> None:
         super()._cast(deployed)
+        self.max_running = 20
+        self.definitions = FakeDefinitions(self.deployed)
         self.recent = Recent(lambda: self.now)
         self.s3 = S3()
         self.drops = StoredDrops(self.s3)
@@ -363,9 +372,9 @@ class WiredWorld(World):
             model = NAMES.model_of(endpoint) or ""
             return self.traffic.read(model, variant=variant, since=self.now, until=self.now)
 
-    def _job_ends(self, name: str) -> None:
+    def _job_ends(self, name: str, after: timedelta) -> None:
         before = self.jobs.views[name]
-        super()._job_ends(name)
+        super()._job_ends(name, after)
         self.objects.leave()
         self.aws_jobs.ends(name, before)
 

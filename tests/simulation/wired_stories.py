@@ -29,11 +29,12 @@ class Story:
 
     plan: Plan
     approval: str = "auto"
+    thrift: str = "none"
     prompt: bool = True
     """Whether an endpoint comes to rest while a function waits for it."""
 
     def world(self, *, tell: Callable[[str], None] | None = None) -> WiredWorld:
-        world = WiredWorld(approval=self.approval, tell=tell)
+        world = WiredWorld(approval=self.approval, thrift=self.thrift, tell=tell)
         world.prompt = self.prompt
         self.plan(world)
         return world
@@ -145,7 +146,12 @@ def once_more(world: WiredWorld) -> None:
 
 def _ends(world: WiredWorld, status: JobStatus) -> None:
     for name in world.jobs.running():
+        begun = world.spending.begun.get(name)
+        if begun is not None:
+            world.jobs.billable = round((world.now - begun.at).total_seconds())
         world.jobs.end(name, status, "no disk" if status is JobStatus.FAILED else "")
+        if begun is not None:
+            world.spending.job_ended(name, world.now)
 
 
 def code_by_hand(world: WiredWorld) -> None:
@@ -212,6 +218,8 @@ STORIES: dict[str, Story] = {
     "promotion": Story(stories.promotion),
     "by a person": Story(by_a_person, approval="human"),
     "undeployed": Story(undeployed),
+    "storm": Story(stories.storm, thrift="all"),
+    "shortage": Story(stories.shortage, thrift="all"),
     "rollback": Story(stories.rollback),
     "slow rollback": Story(stories.rollback, prompt=False),
 }

@@ -33,6 +33,7 @@ from tests.simulation.fakes import (
     WatchedLedger,
     WatchedRegistry,
 )
+from tests.simulation.guards import GUARDS, RAISED, TYPES, Spending
 from tests.simulation.invariants import Invariants, Sights, ViolationError, hold
 
 DURABLE = (ObjectCreated, AlarmChanged)
@@ -45,25 +46,49 @@ _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
 _AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError)
-_QUICK = {"steps": [50, 100], "bake": "5m", "min_requests": 20, "promote_requests": 100}
+_QUICK = {
+    "steps": [50, 100],
+    "bake": "5m",
+    "look": "3m",
+    "min_requests": 20,
+    "promote_requests": 100,
+}
 Action = Callable[[], None]
 
 
 @cache
-def deployed(approval: str) -> Deployed:
+def deployed(approval: str, thrift: str, *, raised: bool = False) -> Deployed:
     """The one model of every world."""
-    return a_deployed(rollout=_QUICK, watch={"keep_warm": "10m"}, gates={"approval": approval})
+    training = dict(GUARDS[thrift])
+    if raised:
+        training["budget"] = {**training.get("budget", {}), "prices": RAISED}
+    return a_deployed(
+        rollout=_QUICK,
+        watch={"keep_warm": "10m"},
+        gates={"approval": approval},
+        training=training,
+        serving={"instances": TYPES},
+    )
 
 
 class World(Stage):
     """A stage whose time is a queue of moments, each with what happens then."""
 
+    longest = LONGEST
+    most_turns = MOST_TURNS
     bus: TimedBus
     ledger: WatchedLedger
     traffic: LivingTraffic
 
-    def __init__(self, chaos: Chaos, *, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        chaos: Chaos,
+        *,
+        tell: Callable[[str], None] | None = None,
+        thrift: str | None = None,
+    ) -> None:
         self.chaos = chaos
+        self.thrift = thrift
         self.random = self.chaos.random
         self.turns = 0
         self._moments: list[tuple[datetime, int, str, Action]] = []
@@ -76,6 +101,8 @@ class World(Stage):
         self.quiet_until = NOON
         self.whole: dict[str, int] = {}
         self.touched: set[int] = set()
+        self.short: set[int] = set()
+        """Training jobs that get no machines, by how many there were by then."""
         super().__init__()
 
     def _cast(self, _: Deployed) -> None:
@@ -89,8 +116,17 @@ class World(Stage):
         self.schedules = FakeSchedules(self.calls)
         self.objects = FakeObjects(self.calls)
         self.drops = FakeDrops(self.calls)
-        approval = self.random.choice(["auto", "auto", "human"])
-        self.definitions = FakeDefinitions(deployed(approval), calls=self.calls)
+        self.approval = self.random.choice(["auto", "auto", "human"])
+        self.thrift = self.thrift or self.random.choice(list(GUARDS))
+        self.max_running = self.random.choice([1, 20])
+        self.definitions = FakeDefinitions(deployed(self.approval, self.thrift), calls=self.calls)
+        self.spending = Spending(
+            self.ledger,
+            self.jobs,
+            limits=lambda: self.definitions.deployed[MODEL].definition.training,
+            most_running=lambda: self.max_running,
+            hold=hold,
+        )
         self.traffic = LivingTraffic(
             self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
         )
@@ -105,6 +141,7 @@ class World(Stage):
                 self.accuracy,
                 self.whole,
                 self.touched,
+                self.spending,
             )
         )
         self.ledger.watch = self.invariants.written
@@ -119,13 +156,13 @@ class World(Stage):
 
     def run(self) -> str:
         """Until nothing moves any more; the digest of all that happened. Raises ViolationError."""
-        end = self.now + LONGEST
+        end = self.now + self.longest
         self.at(SWEEP_EVERY, "", self._tick)
         while self._moments:
             self._pass_on()
             if self.now > end:
                 still = [f"{r.kind} {r.key} {getattr(r, 'state', '')}" for r in self.open()]
-                raise ViolationError("L1", f"still open after {LONGEST}: {still}")
+                raise ViolationError("L1", f"still open after {self.longest}: {still}")
         self._at_rest()
         return self._digest.hexdigest()
 
@@ -201,7 +238,7 @@ class World(Stage):
 
     def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
         self.turns += 1
-        hold(self.turns <= MOST_TURNS, "L4", f"no rest after {MOST_TURNS} turns")
+        hold(self.turns <= self.most_turns, "L4", f"no rest after {self.turns} turns")
         try:
             outcome = type(self.turn(unit, raw).outcome).__name__
         except _AGAIN as error:
@@ -223,8 +260,8 @@ class World(Stage):
             if name not in self._timed:
                 self._timed.add(name)
                 self.invariants.job_started(name)
-                minutes = timedelta(minutes=self.random.randint(2, 20))
-                self.at(minutes, "", lambda name=name: self._job_ends(name))  # type: ignore[misc]  # bound now
+                minutes = self._takes()
+                self.at(minutes, "", lambda n=name, m=minutes: self._job_ends(n, m))  # type: ignore[misc]  # bound now
         for model, endpoint in self.endpoints.endpoints.items():
             if (endpoint.then or endpoint.deleting) and model not in self._moving:
                 self._moving.add(model)
@@ -246,16 +283,32 @@ class World(Stage):
             return timedelta(hours=self.random.randint(2, 12))
         return timedelta(seconds=self.random.randint(10, 600))
 
-    def _job_ends(self, name: str) -> None:
+    def _takes(self) -> timedelta:
+        """How long a job takes."""
+        if self.chaos.happens(Fault.JOB_DEAR, state=self.phase()):
+            return timedelta(hours=1)
+        return timedelta(minutes=self.random.randint(2, 20))
+
+    def _job_ends(self, name: str, after: timedelta) -> None:
         if name not in self.jobs.running():
             return
         state = "training" if name in self.jobs.trainings else "evaluation"
-        if self.chaos.happens(Fault.JOB_FAILED, state=state):
+        self.jobs.billable = round(after.total_seconds())
+        number = len(self.jobs.trainings) if state == "training" else 0
+        if number in self.short or (
+            number and self.chaos.happens(Fault.JOB_SHORT, state=self.phase())
+        ):
+            self.jobs.end(name, JobStatus.FAILED, "CapacityError: none", short=True)
+        elif number and self.chaos.happens(Fault.SPOT_WAITED, state=self.phase()):
+            self.jobs.end(name, JobStatus.STOPPED, short=True)
+        elif self.chaos.happens(Fault.JOB_FAILED, state=state):
             self.jobs.end(name, JobStatus.FAILED, "no disk")
         elif self.chaos.happens(Fault.JOB_STOPPED, state=state):
             self.jobs.end(name, JobStatus.STOPPED)
         else:
             self.end(name)
+        if state == "training":
+            self.spending.job_ended(name, self.now)
         self.note(f"{state} job ends: {self.jobs.views[name].status}")
 
     def _settles(self, model: str) -> None:
@@ -307,7 +360,7 @@ class World(Stage):
         if self.chaos.happens(Fault.PERSON_APPROVES):
             self._decides_later(version.version, Approval.APPROVED)
         if self.chaos.happens(Fault.PERSON_RETURNS):
-            self._later(lambda: self._asks_back(version.version))
+            self._later(lambda: self.asks_back(version.version))
 
     def _decides_later(self, version: int, word: Approval) -> None:
         self._later(lambda: self.decides(version, word))
@@ -319,7 +372,8 @@ class World(Stage):
         with self.by_hand():
             self.registry.decide(MODEL, version, approval=word, reason="a person says so")
 
-    def _asks_back(self, version: int) -> None:
+    def asks_back(self, version: int) -> None:
+        """A person wants the traffic back from a version, if it ever had any."""
         known = [r for r in self.ledger.all(RolloutRecord) if r.version == version]
         if known:
             self.note(f"a person wants v{version} back")
@@ -334,9 +388,15 @@ class World(Stage):
                     dataset=run.dataset,
                     run=run.run,
                     attempt=run.attempt + 1,
+                    person=True,
                     cause="a person",
                 )
             )
+
+    def raise_prices(self) -> None:
+        """A person writes higher prices into model.toml and deploys."""
+        raised = deployed(self.approval, self.thrift or "none", raised=True)
+        self.definitions.deployed[MODEL] = raised
 
     def _later(self, action: Action) -> None:
         longest = self.random.choice([20, 20, 600])

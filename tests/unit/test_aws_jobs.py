@@ -1,12 +1,13 @@
 """What becomes of a job that is not started, and of statuses that mean the same."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from functions.aws.jobs import Jobs
 from functions.aws.refusals import NoRoomError, RefusedError
-from functions.jobs import EvaluationSpec, JobStatus, TrainingSpec
+from functions.jobs import EvaluationSpec, JobStatus, JobView, TrainingSpec
 from tests.fakes.client import FakeClient, misshapen, refused
 
 TRAINING = TrainingSpec(
@@ -77,3 +78,53 @@ def test_a_job_that_is_being_deleted_is_stopping() -> None:
 def test_a_status_nobody_knows_is_not_taken_for_another() -> None:
     with pytest.raises(ValueError, match="Dreaming"):
         JobStatus("Dreaming")
+
+
+def seen(**told: object) -> JobView:
+    said = {"TrainingJobStatus": "Failed"} | told
+    view = Jobs(cast("Any", FakeClient(describe_training_job=said))).training("t1")
+    assert view is not None
+    return view
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"FailureReason": "CapacityError: Unable to provision requested ML compute capacity."},
+        {"FailureReason": "InsufficientInstanceCapacity: try another zone"},
+        {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxWaitTimeExceeded"},
+    ],
+    ids=str,
+)
+def test_a_job_that_got_no_machines_is_told_from_one_that_broke(told: dict[str, str]) -> None:
+    assert seen(**told).short
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"FailureReason": "AlgorithmError: CapacityError is in its words"},
+        {"TrainingJobStatus": "Stopped", "SecondaryStatus": "Stopped"},
+        {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"},
+    ],
+    ids=str,
+)
+def test_a_job_that_broke_or_was_stopped_is_not_short_of_machines(told: dict[str, str]) -> None:
+    assert not seen(**told).short
+
+
+def test_what_a_job_is_paid_for_is_read_with_the_machine_it_ran_on() -> None:
+    view = seen(BillableTimeInSeconds=20, ResourceConfig={"InstanceType": "ml.g5.xlarge"})
+
+    assert (view.billable, view.instance) == (20, "ml.g5.xlarge")
+    assert (seen().billable, seen().instance) == (None, "")
+
+
+@pytest.mark.parametrize("uri", ["s3://artifacts/checkpoints", None])
+def test_checkpoints_are_kept_where_they_are_wanted(uri: str | None) -> None:
+    client = FakeClient(create_training_job={})
+
+    Jobs(cast("Any", client)).train(replace(TRAINING, checkpoint_uri=uri))
+
+    asked = client.request("create_training_job")
+    assert asked.get("CheckpointConfig") == ({"S3Uri": uri} if uri else None)

@@ -43,6 +43,57 @@ def test_the_example_in_the_repository_is_read() -> None:
     assert definition.evaluation.metric in definition.gates.min
 
 
+def test_without_a_word_on_it_nothing_costs_waits_or_stops_more_than_it_must() -> None:
+    training = definition_from(SMALLEST, where="model.toml").training
+
+    assert (training.cooldown, training.max_running, training.stop_after) == (0, 4, 2)
+    assert (training.budget.per_run, training.budget.per_day) == (None, None)
+
+
+def test_when_a_run_begins_and_what_it_may_cost_does_not_make_it_another_run() -> None:
+    guards = {
+        "checkpoint": False,
+        "spot": True,
+        "cooldown": "1h",
+        "max_running": 1,
+        "max_wait": "2h",
+        "stop_after": 0,
+        "budget": {"per_day": 9.0, "prices": {"ml.g5.xlarge": 1.5}},
+    }
+    plain = definition_from(SMALLEST | {"training": {"spot": False}}, where="x")
+    guarded = definition_from(SMALLEST | {"training": guards | {"spot": False}}, where="x")
+
+    assert plain.digest == guarded.digest
+
+
+def test_spot_without_checkpoints_is_refused() -> None:
+    assert refusal(training={"checkpoint": False}) == (
+        "model.toml: [training]: spot = true without checkpoints: an interrupted job would begin"
+        " anew; set checkpoint = true or spot = false"
+    )
+
+
+@pytest.mark.parametrize("limit", ["per_run", "per_day"])
+def test_a_budget_needs_a_price_of_every_instance_type(limit: str) -> None:
+    unknown = {"instances": ["ml.g5.xlarge", "ml.q9.huge"], "budget": {limit: 50.0}}
+    told = {**unknown, "budget": {limit: 50.0, "prices": {"ml.q9.huge": 12}}}
+
+    assert refusal(training=unknown) == (
+        f"model.toml: [training]: [budget] {limit} with ml.q9.huge, whose price nobody knows here;"
+        ' write [training.budget.prices] "ml.q9.huge" = USD an hour'
+    )
+    assert definition_from(SMALLEST | {"training": told}, where="x").training.dearest() == 12
+
+
+def test_a_budget_that_no_job_could_ever_fit_is_refused() -> None:
+    said = refusal(training={"budget": {"per_day": 1.0}, "max_runtime": "2h"})
+
+    assert said == (
+        "model.toml: [training]: [budget] per_day = 1 is less than one job may cost:"
+        " ml.g5.xlarge for max_runtime comes to 2.82 USD"
+    )
+
+
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
@@ -118,6 +169,12 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(
         ({"gates": {"min": {"accuracy": 90}}}, "[gates.min.accuracy]: "),
         ({"gates": {"max_drop": 3}}, "[gates.max_drop]: "),
         ({"training": {"spot": "yes"}}, "[training.spot]: "),
+        ({"training": {"cooldown": -1}}, "[training.cooldown]: "),
+        ({"training": {"cooldown": "soon"}}, "[training.cooldown]: 'soon' is not a duration"),
+        ({"training": {"max_running": 0}}, "[training.max_running]: "),
+        ({"training": {"budget": {"per_day": 0}}}, "[training.budget.per_day]: "),
+        ({"training": {"budget": {"per_week": 1}}}, "known here: per_day, per_run, prices"),
+        ({"training": {"budget": {"prices": {"g5": 1}}}}, "[training.budget.prices.g5"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_where_it_stands(

@@ -24,6 +24,7 @@ from functions.gate_model.decide import (
 )
 from functions.jobs import JobStatus
 from functions.ledger import Champion, RunState
+from functions.machines import RunNews
 from tests.builders import (
     NAMES,
     RUN,
@@ -147,7 +148,7 @@ def test_a_run_is_judged_once(state: RunState) -> None:
 
     outcome = decide(record, a_job(name=JOB), a_report().model_dump(), seen=JOB, champion=None)
 
-    assert outcome == Ignore(f"run {RUN} is {state} already")
+    assert outcome == Ignore(str(record.ignores(RunNews.UNJUDGED)))
 
 
 def test_the_job_of_an_earlier_evaluation_gives_no_verdict() -> None:

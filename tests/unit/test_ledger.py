@@ -30,14 +30,14 @@ from tests.builders import (
 ALLOWED = {
     DropState.RECEIVING: {"accepted", "rejected", "expired"},
     RunState.STARTING: {"parked", "training", "evaluating", "failed"},
-    RunState.PARKED: {"starting", "training", "evaluating", "failed"},
-    RunState.TRAINING: {"evaluating", "failed"},
+    RunState.PARKED: {"training", "evaluating", "failed"},
+    RunState.TRAINING: {"parked", "evaluating", "failed"},
     RunState.EVALUATING: {"training", "approved", "held", "rejected", "failed"},
     RunState.APPROVED: {"training"},
     RunState.HELD: {"approved", "rejected"},
     RunState.REJECTED: {"approved"},
     RunState.FAILED: {"starting"},
-    RolloutState.PROVISIONING: {"shifting", "watching", "rolling_back", "aborted"},
+    RolloutState.PROVISIONING: {"shifting", "watching", "rolling_back"},
     RolloutState.SHIFTING: {"watching", "rolling_back"},
     RolloutState.WATCHING: {"completed", "rolling_back"},
     RolloutState.ROLLING_BACK: {"aborted"},
@@ -166,8 +166,8 @@ def test_a_rollout_is_over_when_completed_or_aborted() -> None:
     assert over == {RolloutState.COMPLETED, RolloutState.ABORTED}
 
 
-def test_a_drop_is_settled_when_it_is_not_receiving() -> None:
-    assert {s for s in DropState if not a_drop(state=s).settled} == {DropState.RECEIVING}
+def test_a_drop_is_over_when_it_is_not_receiving() -> None:
+    assert {s for s in DropState if not a_drop(state=s).ended} == {DropState.RECEIVING}
 
 
 def test_a_line_is_newest_first_each_once_and_not_endless() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from events.words import Reason
 from functions.ledger import RolloutState
+from functions.machines import RolloutNews
 from functions.roll_back.decide import Alarmed, Asked, Confirm, Ignore, Return, decide
 from tests.builders import A_MINUTE_LATER, NOON, a_champion, a_rollout, an_endpoint
 
@@ -101,11 +102,14 @@ def test_a_first_version_under_watch_has_nobody_to_give_the_traffic_to() -> None
     )
 
 
-@pytest.mark.parametrize("rollout", [None, a_rollout(state=RolloutState.COMPLETED)])
-def test_without_a_rollout_nothing_goes_back(rollout: object) -> None:
-    outcome = decide(rollout, ASKED, FREED)  # type: ignore[arg-type]  # parametrized
+def test_without_a_rollout_nothing_goes_back() -> None:
+    assert decide(None, ASKED, FREED) == Ignore("no rollout is under way there")
 
-    assert outcome == Ignore("no rollout is under way there")
+
+def test_a_rollout_that_is_completed_does_not_go_back() -> None:
+    rollout = a_rollout(state=RolloutState.COMPLETED)
+
+    assert decide(rollout, ASKED, FREED) == Ignore(str(rollout.ignores(RolloutNews.RETURNING)))
 
 
 def test_an_aborted_rollout_is_looked_at_once_more() -> None:

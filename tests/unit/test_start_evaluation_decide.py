@@ -1,11 +1,14 @@
 """A finished training job is evaluated, a broken one ends its run, a running one is left alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from events.words import Reason
 from functions.jobs import JobStatus, JobView
 from functions.ledger import RunState
-from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Wait, decide
+from functions.machines import RunNews
+from functions.start_evaluation.decide import Evaluate, Fail, Ignore, Outcome, Short, Wait, decide
 from tests.builders import RUN, a_job, a_run
 
 JOB = f"sluice-dev-digits-{RUN}-t1"
@@ -44,9 +47,26 @@ def test_what_follows_from_a_job_without_an_artifact(
     assert decide(a_run(state=RunState.TRAINING), job, seen=JOB) == outcome
 
 
+@pytest.mark.parametrize(
+    ("status", "failure", "said"),
+    [
+        (JobStatus.FAILED, "CapacityError: no machines", "CapacityError: no machines"),
+        (JobStatus.STOPPED, "", "waited too long for spot capacity"),
+    ],
+)
+def test_a_job_without_machines_is_to_be_asked_for_again(
+    status: JobStatus, failure: str, said: str
+) -> None:
+    job = replace(a_job(status, failure=failure, artifact=None), short=True)
+
+    assert decide(a_run(state=RunState.TRAINING), job, seen=JOB) == Short(f"{JOB}: {said}")
+
+
 @pytest.mark.parametrize("state", AFTER)
 def test_a_run_that_is_further_is_left_alone(state: RunState) -> None:
-    assert decide(a_run(state=state), a_job(), seen=JOB) == Ignore(f"run {RUN} is {state} already")
+    record = a_run(state=state)
+
+    assert decide(record, a_job(), seen=JOB) == Ignore(str(record.ignores(RunNews.TRAINED)))
 
 
 def test_a_job_of_nobody_is_left_alone() -> None:

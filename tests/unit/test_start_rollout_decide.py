@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from events.words import Reason
 from functions.endpoint import Placement
 from functions.ledger import RETRY_AFTER, RolloutRecord, RolloutState, RunState
+from functions.machines import RunNews
 from functions.registry import Approval, Version
 from functions.start_rollout.decide import (
     SHOWN_WITHIN,
@@ -307,7 +308,7 @@ def test_whatever_the_registry_says_a_run_without_a_verdict_is_not_rolled_out(
 
     outcome = decide(replace(CASE, run=run), now=NOON)
 
-    assert outcome == Ignore(f"run {run.run} of version 2 is {state}")
+    assert outcome == Ignore(f"version 2: {run.ignores(RunNews.PERSON_APPROVED)}")
 
 
 def test_a_version_of_an_earlier_attempt_is_not_rolled_out() -> None:

@@ -1,9 +1,12 @@
 """A dataset (or a request) becomes exactly one run, whoever asks and however often."""
 
+from dataclasses import replace
+
 import pytest
 
 from events.words import Reason
-from functions.ledger import RunRecord, RunState
+from functions.ledger import RETRY_AFTER, RunRecord, RunState
+from functions.machines import RunNews
 from functions.start_training.decide import (
     Ignore,
     Park,
@@ -13,7 +16,7 @@ from functions.start_training.decide import (
     judgeable,
     resume,
 )
-from tests.builders import NOON, TRACE, a_deployed, a_run, digest
+from tests.builders import A_MINUTE_LATER, NOON, TRACE, a_deployed, a_run, digest
 
 WISH = Wish(
     model="digits",
@@ -61,14 +64,14 @@ def test_a_run_that_was_not_begun_is_begun(state: RunState) -> None:
 def test_a_run_that_was_begun_is_not_begun_again(state: RunState) -> None:
     record = a_run(state=state)
 
-    assert resume(record) == Ignore(f"run {record.run} is {state} already", record)
+    assert resume(record) == Ignore(str(record.ignores(RunNews.STARTED)), record)
 
 
 def test_whoever_asks_for_a_run_that_failed_is_told_what_helps() -> None:
     record = a_run(state=RunState.FAILED)
 
     assert resume(record) == Ignore(
-        f"run {record.run} is failed already; `sluice train digits --dataset"
+        f"run {record.run} is failed: only its next attempt counts; `sluice train digits --dataset"
         f" {record.dataset[:12]}` begins it once more",
         record,
     )
@@ -92,6 +95,7 @@ def test_a_run_that_failed_is_begun_once_more_as_its_next_attempt() -> None:
         failed.changed(
             state=RunState.STARTING,
             attempt=3,
+            asked=True,
             training_job=None,
             evaluation_job=None,
             evaluations=2,
@@ -112,15 +116,56 @@ def test_a_request_that_comes_twice_or_late_begins_nothing(attempt: int | None) 
     assert isinstance(resume(failed, attempt), Ignore)
 
 
+def test_a_person_who_asks_for_a_run_that_waits_is_remembered() -> None:
+    waiting = a_run(state=RunState.PARKED, reason=Reason.COOLDOWN)
+
+    assert resume(waiting, person=True) == Start(waiting.changed(asked=True))
+
+
+def test_a_run_that_gave_way_is_wanted_again_when_its_data_is_dropped_again() -> None:
+    gone = a_run(
+        state=RunState.FAILED,
+        reason=Reason.SUPERSEDED,
+        message="a newer drop",
+        dropped_at=NOON,
+        ended_at=NOON,
+        training_job=None,
+    )
+    again = replace(WISH, drop="tuesday", dropped_at=A_MINUTE_LATER)
+    twice = replace(WISH, dropped_at=NOON)
+
+    assert decide(again, a_deployed(), gone, now=NOON) == Start(
+        gone.changed(
+            state=RunState.STARTING,
+            reason=None,
+            message="",
+            drop="tuesday",
+            dropped_at=A_MINUTE_LATER,
+            ended_at=None,
+        )
+    )
+    assert isinstance(decide(twice, a_deployed(), gone, now=NOON), Ignore)
+
+
+def test_a_run_that_waits_is_as_new_as_the_last_drop_of_its_data() -> None:
+    waiting = a_run(state=RunState.PARKED, dropped_at=NOON, training_job=None)
+    again = replace(WISH, drop="tuesday", dropped_at=A_MINUTE_LATER)
+
+    assert decide(again, a_deployed(), waiting, now=NOON) == Start(
+        waiting.changed(drop="tuesday", dropped_at=A_MINUTE_LATER)
+    )
+
+
 def test_a_candidate_nobody_could_judge_is_not_trained() -> None:
     start = Start(a_run())
 
-    assert judgeable(start, holdout=True) == start
-    assert judgeable(start, holdout=False) == Park(
+    assert judgeable(start, holdout=True, now=NOON) == start
+    assert judgeable(start, holdout=False, now=NOON) == Park(
         start.record,
         Reason.NO_HOLDOUT,
         "no holdout 'v1' to judge it on; `sluice drop digits FOLDER --holdout v1`,"
         " then it begins by itself",
+        until=NOON + RETRY_AFTER,
     )
 
 

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from events.catalog import RolloutStepDue
 from events.words import Reason
-from functions.endpoint import Traffic
-from functions.ledger import RolloutState
+from functions.endpoint import NO_TRAFFIC, Arms, Traffic
+from functions.ledger import RETRY_AFTER, RolloutState
+from functions.machines import RolloutNews
 from functions.step_rollout.decide import (
     Case,
     Close,
     Hold,
     Ignore,
+    LookAgain,
     Promote,
     RollBack,
     Shift,
@@ -23,9 +25,12 @@ from functions.step_rollout.decide import (
     bake,
     ends_bake,
     keep_warm,
+    look_within,
+    next_look,
     next_step,
     since_first,
 )
+from functions.step_rollout.judge import Seen
 from tests.builders import (
     A_MINUTE_LATER,
     CONFIG,
@@ -37,6 +42,13 @@ from tests.builders import (
     traffic,
 )
 
+
+def seen(challenger: Traffic, champion: Traffic, *, whole: Traffic | None = None) -> Seen:
+    """A step; what was seen before it only when it is told."""
+    step = Arms(challenger, champion)
+    return Seen(step, Arms(whole, champion) if whole else step)
+
+
 PROVISIONED = Case(
     a_rollout(state=RolloutState.PROVISIONING), a_view(challenger=0), baked=False, probe=a_probe()
 )
@@ -44,9 +56,7 @@ SHIFTING = Case(
     a_rollout(),
     a_view(),
     baked=True,
-    challenger=traffic(50),
-    champion=traffic(950),
-    whole=traffic(50),
+    seen=seen(traffic(50), traffic(950)),
 )
 LAST = replace(SHIFTING, rollout=a_rollout(step=2, weight=100), view=a_view(challenger=100))
 WATCHING = Case(
@@ -171,18 +181,18 @@ def test_a_good_step_waits_for_its_bake() -> None:
 
 
 def test_a_silent_challenger_is_never_moved_on() -> None:
-    assert next_step(replace(SHIFTING, challenger=traffic(0))) == Hold("no data yet")
+    assert next_step(replace(SHIFTING, seen=seen(NO_TRAFFIC, traffic(950)))) == Hold("no data yet")
 
 
 def test_a_challenger_with_too_few_requests_is_held() -> None:
-    step = next_step(replace(SHIFTING, challenger=traffic(5)))
+    step = next_step(replace(SHIFTING, seen=seen(traffic(5), traffic(950))))
 
     assert isinstance(step, Hold)
     assert "20 requests are needed" in step.why
 
 
 def test_a_failing_challenger_goes_back() -> None:
-    step = next_step(replace(SHIFTING, challenger=traffic(50, errors=25)))
+    step = next_step(replace(SHIFTING, seen=seen(traffic(50, errors=25), traffic(950))))
 
     assert isinstance(step, RollBack)
     assert step.reason is Reason.TOO_MANY_ERRORS
@@ -195,8 +205,8 @@ def test_a_weight_that_did_not_take_is_asked_for_again() -> None:
 
 
 def test_the_last_step_promotes_on_enough_requests_over_the_whole_rollout() -> None:
-    few = next_step(replace(LAST, whole=traffic(99)))
-    enough = next_step(replace(LAST, whole=traffic(100)))
+    few = next_step(replace(LAST, seen=seen(traffic(50), traffic(950), whole=traffic(99))))
+    enough = next_step(replace(LAST, seen=seen(traffic(50), traffic(950), whole=traffic(100))))
 
     assert few == Hold("99 of the 100 requests to promote on")
     assert enough == Promote(SEEN)
@@ -211,9 +221,11 @@ def test_a_watch_that_is_over_is_closed() -> None:
     "state", [RolloutState.ROLLING_BACK, RolloutState.COMPLETED, RolloutState.ABORTED]
 )
 def test_a_rollout_that_is_over_takes_no_step(state: RolloutState) -> None:
-    step = next_step(replace(SHIFTING, rollout=a_rollout(state=state)))
+    rollout = a_rollout(state=state)
 
-    assert step == Ignore(f"sluice-dev-digits-v2 is {state}")
+    step = next_step(replace(SHIFTING, rollout=rollout))
+
+    assert step == Ignore(str(rollout.ignores(RolloutNews.WANTED_BACK)))
 
 
 @pytest.mark.parametrize("case", [PROVISIONED, SHIFTING, LAST, WATCHING])
@@ -242,6 +254,39 @@ def test_only_the_end_of_the_present_bake_ends_it(*, step: int, hold: int, ends:
     assert ends_bake(rollout, due) is ends
 
 
+@pytest.mark.parametrize(("hold", "look", "number"), [(2, 3, 3), (2, 0, 0), (1, 3, 0)])
+def test_a_look_within_another_bake_is_none(*, hold: int, look: int, number: int) -> None:
+    rollout = a_rollout(step=1, holds=2)
+    due = RolloutStepDue(rollout=rollout.rollout, model="digits", step=1, hold=hold, look=look)
+
+    assert look_within(rollout, due) == number
+    assert ends_bake(rollout, due) is (look == 0 and hold == 2)
+
+
+def test_a_look_within_a_bake_moves_nothing_forward() -> None:
+    looking = replace(SHIFTING, baked=False, look=4)
+
+    assert next_step(looking) == LookAgain(5)
+    assert next_step(replace(looking, seen=seen(NO_TRAFFIC, traffic(950)))) == LookAgain(5)
+
+
+def test_a_look_within_a_bake_takes_a_failing_challenger_back() -> None:
+    looking = replace(SHIFTING, baked=False, look=1)
+
+    step = next_step(replace(looking, seen=seen(traffic(50, errors=25), traffic(950))))
+
+    assert isinstance(step, RollBack)
+    assert step.reason is Reason.TOO_MANY_ERRORS
+
+
+def test_looks_come_as_often_as_the_model_says_and_end_with_the_bake() -> None:
+    definition = a_definition(rollout={"bake": "10m", "look": "4m"})
+    rollout = a_rollout(definition=definition, due_at=NOON + timedelta(minutes=10) + RETRY_AFTER)
+
+    assert next_look(rollout, NOON) == NOON + timedelta(minutes=4)
+    assert next_look(rollout, NOON + timedelta(minutes=6)) is None
+
+
 def test_the_whole_evidence_begins_with_the_first_traffic() -> None:
     assert since_first(a_rollout(started_at=NOON, traffic_since=A_MINUTE_LATER)) == A_MINUTE_LATER
     assert since_first(a_rollout(started_at=NOON, traffic_since=None)) == NOON
@@ -251,7 +296,7 @@ PLANS = st.lists(st.integers(1, 99), unique=True, max_size=6).map(
     lambda steps: (*sorted(steps), 100)
 )
 TRAFFIC = st.builds(
-    lambda requests, errors, p99: Traffic(requests, min(errors, requests), p99),
+    lambda requests, errors, p99: traffic(requests, min(errors, requests), p99=p99),
     st.integers(0, 300),
     st.integers(0, 300),
     st.none() | st.floats(0, 1),
@@ -267,9 +312,7 @@ def test_no_evidence_whatever_skips_a_step_or_leaves_the_plan(
     rollout = a_rollout(definition=definition, step=step, weight=plan[step])
     view = a_view(challenger=plan[step])
 
-    taken = next_step(
-        Case(rollout, view, baked=True, challenger=live, champion=beside, whole=whole)
-    )
+    taken = next_step(Case(rollout, view, baked=True, seen=seen(live, beside, whole=whole)))
 
     match taken:
         case Shift(weight=weight, step=then):
@@ -295,9 +338,7 @@ def test_before_the_bake_is_over_no_evidence_moves_anything(
         rollout,
         a_view(challenger=weight),
         baked=False,
-        challenger=live,
-        champion=beside,
-        whole=live,
+        seen=seen(live, beside),
     )
 
     assert next_step(case) == Ignore(f"step {step} bakes")

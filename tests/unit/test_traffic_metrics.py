@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from functions.aws.evidence import TrafficMetrics
-from functions.endpoint import Traffic
+from functions.endpoint import MINUTE, NO_TRAFFIC, Minute, Traffic
 from functions.names import Names
 
 if TYPE_CHECKING:
@@ -26,10 +26,16 @@ class FakeCloudWatch:
         self.asked.append(request)
         return {
             "MetricDataResults": [
-                {"Id": q["Id"], "Values": list(self.values.get(_metric(q)["MetricName"], ()))}
+                _series(q, self.values.get(_metric(q)["MetricName"], ()))
                 for q in request["MetricDataQueries"]
             ]
         }
+
+
+def _series(query: Mapping[str, Any], values: Sequence[float]) -> dict[str, Any]:
+    """One value a minute, the newest first."""
+    times = [NOON + i * MINUTE for i in range(len(values))]
+    return {"Id": query["Id"], "Timestamps": times[::-1], "Values": list(values)[::-1]}
 
 
 def _metric(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,15 +43,23 @@ def _metric(query: Mapping[str, Any]) -> dict[str, Any]:
     return metric
 
 
-def read(cloudwatch: FakeCloudWatch) -> Traffic:
+def read(cloudwatch: FakeCloudWatch, *, slower_than: float | None = None) -> Traffic:
     metrics = TrafficMetrics(cast("CloudWatchClient", cloudwatch), Names("sluice-dev"))
-    return metrics.read("digits", variant="green", since=NOON, until=NOON + timedelta(minutes=5))
+    return metrics.read(
+        "digits",
+        variant="green",
+        since=NOON,
+        until=NOON + timedelta(minutes=5),
+        slower_than=slower_than,
+    )
 
 
 def test_requests_and_errors_are_sums_over_the_minutes() -> None:
     seen = read(FakeCloudWatch({"Invocations": [60, 58], "Invocation5XXErrors": [1, 0]}))
 
-    assert seen == Traffic(requests=118, errors=1, latency_p99=None)
+    assert (seen.requests, seen.errors, seen.latency_p99) == (118, 1, None)
+    assert [each.requests for each in seen.minutes] == [60, 58]
+    assert seen.since(NOON + MINUTE) == Traffic((Minute(NOON + MINUTE, 58),))
 
 
 def test_one_slow_minute_does_not_make_a_slow_variant_and_half_of_them_do() -> None:
@@ -57,7 +71,7 @@ def test_one_slow_minute_does_not_make_a_slow_variant_and_half_of_them_do() -> N
 
 
 def test_silence_is_no_requests() -> None:
-    assert read(FakeCloudWatch({})) == Traffic(requests=0, errors=0, latency_p99=None)
+    assert read(FakeCloudWatch({})) == NO_TRAFFIC
 
 
 def test_only_the_variant_in_the_stretch_of_time_is_asked_for() -> None:
@@ -75,3 +89,18 @@ def test_only_the_variant_in_the_stretch_of_time_is_asked_for() -> None:
         ]
         for query in request["MetricDataQueries"]
     )
+
+
+def test_slow_answers_are_counted_by_cloudwatch() -> None:
+    cloudwatch = FakeCloudWatch({"Invocations": [40], "ModelLatency": [3]})
+
+    seen = read(cloudwatch, slower_than=0.0125)
+
+    assert seen.minutes[0].slower == 3
+    assert [q["MetricStat"]["Stat"] for q in cloudwatch.asked[0]["MetricDataQueries"]] == [
+        "Sum",
+        "Sum",
+        "Sum",
+        "p99",
+        "TC(12500:)",
+    ]

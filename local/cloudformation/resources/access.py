@@ -17,6 +17,10 @@ class _IamProvider(Provider):
 
 class Role(_IamProvider):
     immutable = frozenset({"RoleName", "Path"})
+    named_by = "RoleName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.iam.get_role(RoleName=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("RoleName")
@@ -91,6 +95,12 @@ class Policy(_IamProvider):
 
 class ManagedPolicy(_IamProvider):
     immutable = frozenset({"ManagedPolicyName", "Path", "Description"})
+    named_by = "ManagedPolicyName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        path = str(ask.get("Path", "/")).lstrip("/")
+        arn = self.around.account.arn("iam", f"policy/{path}{name}")
+        return self.iam.get_policy(PolicyArn=arn)
 
     def create(self, ask: Ask) -> Made:
         arn = self.iam.create_policy(

@@ -40,6 +40,10 @@ class Key(Provider):
 
 class Alias(Provider):
     immutable = frozenset({"AliasName"})
+    named_by = "AliasName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.account.client("kms").describe_key(KeyId=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.own_name("AliasName")

@@ -13,6 +13,10 @@ def _as_json(value: Any) -> str | None:
 
 class EventBus(Provider):
     immutable = frozenset({"Name", "EventSourceName"})
+    named_by = "Name"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.call("events", "DescribeEventBus", Name=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("Name", most=256)
@@ -40,6 +44,11 @@ class EventBus(Provider):
 
 class Rule(Provider):
     immutable = frozenset({"Name", "EventBusName"})
+    named_by = "Name"
+
+    def look(self, ask: Ask, name: str) -> object:
+        bus = ask.pick("EventBusName")
+        return self.around.call("events", "DescribeRule", Name=name, **bus)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("Name")
@@ -109,7 +118,42 @@ class EventBusPolicy(Provider):
         self.around.call("events", "RemovePermission", **ask.pick("StatementId", "EventBusName"))
 
 
+class Archive(Provider):
+    immutable = frozenset({"ArchiveName", "SourceArn"})
+    named_by = "ArchiveName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.call("events", "DescribeArchive", ArchiveName=name)
+
+    def create(self, ask: Ask) -> Made:
+        name = ask.name("ArchiveName", most=48)
+        source = str(ask.need("SourceArn"))
+        self.around.call(
+            "events",
+            "CreateArchive",
+            ArchiveName=name,
+            EventSourceArn=source,
+            **_archive_settings(ask),
+        )
+        return Made(name, {"Arn": self.around.account.arn("events", f"archive/{name}")})
+
+    def update(self, ask: Ask, before: Properties, made: Made) -> Made:
+        name = made.physical_id
+        self.around.call("events", "UpdateArchive", ArchiveName=name, **_archive_settings(ask))
+        return made
+
+    def delete(self, ask: Ask, made: Made) -> None:
+        self.around.call("events", "DeleteArchive", ArchiveName=made.physical_id)
+
+
+def _archive_settings(ask: Ask) -> dict[str, Any]:
+    days = {"RetentionDays": int(ask.get("RetentionDays", 0))}
+    pattern = {"EventPattern": _as_json(ask.get("EventPattern"))}
+    return {**ask.pick("Description", "KmsKeyIdentifier"), **pattern, **days}
+
+
 TYPES: dict[str, type[Provider]] = {
+    "AWS::Events::Archive": Archive,
     "AWS::Events::EventBus": EventBus,
     "AWS::Events::EventBusPolicy": EventBusPolicy,
     "AWS::Events::Rule": Rule,

@@ -47,6 +47,10 @@ def _configuration(ask: Ask) -> dict[str, Any]:
 
 class LambdaFunction(Provider):
     immutable = frozenset({"FunctionName", "PackageType"})
+    named_by = "FunctionName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.call("lambda", "GetFunctionConfiguration", FunctionName=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("FunctionName")
@@ -165,9 +169,14 @@ class Version(Provider):
 
 class Alias(Provider):
     immutable = frozenset({"FunctionName", "Name"})
+    named_by = "Name"
     members = ("FunctionName", "Name", "FunctionVersion", "Description")
 
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.call("lambda", "GetAlias", **ask.pick("FunctionName", "Name"))
+
     def create(self, ask: Ask) -> Made:
+        ask.own_name("Name")
         arn = self.around.call("lambda", "CreateAlias", **self._wanted(ask))["AliasArn"]
         return Made(arn, {"AliasArn": arn})
 

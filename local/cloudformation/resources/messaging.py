@@ -23,6 +23,10 @@ QUEUE_ATTRIBUTES = (
 
 class Queue(Provider):
     immutable = frozenset({"QueueName", "FifoQueue"})
+    named_by = "QueueName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self._sqs.get_queue_url(QueueName=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("QueueName", most=80)
@@ -68,7 +72,11 @@ class QueuePolicy(Provider):
 
 class Topic(Provider):
     immutable = frozenset({"TopicName", "FifoTopic"})
+    named_by = "TopicName"
     attributes = ("DisplayName", "KmsMasterKeyId")
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self._sns.get_topic_attributes(TopicArn=self.around.account.arn("sns", name))
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("TopicName", most=256)

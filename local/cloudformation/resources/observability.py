@@ -5,7 +5,10 @@ from typing import Any
 from local.cloudformation.provider import Ask, Properties, Provider, tag_list, tag_map
 from local.cloudformation.template import Made
 
-WHOLE_NUMBERS = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
+WHOLE_NUMBERS = (
+    *("EvaluationPeriods", "DatapointsToAlarm", "Period"),
+    *("ActionsSuppressorExtensionPeriod", "ActionsSuppressorWaitPeriod"),
+)
 
 
 def _alarm_settings(ask: Ask) -> dict[str, Any]:
@@ -20,6 +23,13 @@ def _alarm_settings(ask: Ask) -> dict[str, Any]:
 
 class Alarm(Provider):
     immutable = frozenset({"AlarmName"})
+    named_by = "AlarmName"
+    operation = "PutMetricAlarm"
+
+    def look(self, ask: Ask, name: str) -> object:
+        kinds = ["MetricAlarm", "CompositeAlarm"]
+        told = self.around.call("cloudwatch", "DescribeAlarms", AlarmNames=[name], AlarmTypes=kinds)
+        return told.get("MetricAlarms") or told.get("CompositeAlarms")
 
     def create(self, ask: Ask) -> Made:
         return self._put(ask, ask.name("AlarmName", most=255))
@@ -31,12 +41,20 @@ class Alarm(Provider):
         self.around.call("cloudwatch", "DeleteAlarms", AlarmNames=[made.physical_id])
 
     def _put(self, ask: Ask, name: str) -> Made:
-        self.around.call("cloudwatch", "PutMetricAlarm", AlarmName=name, **_alarm_settings(ask))
+        self.around.call("cloudwatch", self.operation, AlarmName=name, **_alarm_settings(ask))
         return Made(name, {"Arn": self.around.account.arn("cloudwatch", f"alarm:{name}")})
+
+
+class CompositeAlarm(Alarm):
+    operation = "PutCompositeAlarm"
 
 
 class Dashboard(Provider):
     immutable = frozenset({"DashboardName"})
+    named_by = "DashboardName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.call("cloudwatch", "GetDashboard", DashboardName=name)
 
     def create(self, ask: Ask) -> Made:
         return self._put(ask, ask.name("DashboardName", most=255))
@@ -55,6 +73,11 @@ class Dashboard(Provider):
 
 class LogGroup(Provider):
     immutable = frozenset({"LogGroupName"})
+    named_by = "LogGroupName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        told = self.around.call("logs", "DescribeLogGroups", logGroupNamePrefix=name)
+        return name in [each["logGroupName"] for each in told.get("logGroups", [])]
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("LogGroupName", most=512)
@@ -87,6 +110,7 @@ class LogGroup(Provider):
 
 TYPES: dict[str, type[Provider]] = {
     "AWS::CloudWatch::Alarm": Alarm,
+    "AWS::CloudWatch::CompositeAlarm": CompositeAlarm,
     "AWS::CloudWatch::Dashboard": Dashboard,
     "AWS::Logs::LogGroup": LogGroup,
 }

@@ -8,6 +8,11 @@ from local.cloudformation.template import Made
 
 class ModelPackageGroup(Provider):
     immutable = frozenset({"ModelPackageGroupName", "ModelPackageGroupDescription"})
+    named_by = "ModelPackageGroupName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        named = {"ModelPackageGroupName": name}
+        return self.around.call("sagemaker", "DescribeModelPackageGroup", **named)
 
     def create(self, ask: Ask) -> Made:
         name = ask.own_name("ModelPackageGroupName")

@@ -8,6 +8,10 @@ from local.cloudformation.template import Made
 
 class ScheduleGroup(Provider):
     immutable = frozenset({"Name"})
+    named_by = "Name"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.call("scheduler", "GetScheduleGroup", Name=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("Name")
@@ -24,6 +28,11 @@ class ScheduleGroup(Provider):
 
 class Schedule(Provider):
     immutable = frozenset({"Name", "GroupName"})
+    named_by = "Name"
+
+    def look(self, ask: Ask, name: str) -> object:
+        group = ask.pick("GroupName")
+        return self.around.call("scheduler", "GetSchedule", Name=name, **group)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("Name")

@@ -10,6 +10,10 @@ from local.cloudformation.template import Made
 
 class Bucket(Provider):
     immutable = frozenset({"BucketName", "ObjectLockEnabled"})
+    named_by = "BucketName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self._s3.head_bucket(Bucket=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("BucketName", most=63, lower=True)

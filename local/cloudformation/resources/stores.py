@@ -6,6 +6,10 @@ from local.cloudformation.template import Made
 
 class Parameter(Provider):
     immutable = frozenset({"Name"})
+    named_by = "Name"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.account.client("ssm").get_parameter(Name=name)
 
     def create(self, ask: Ask) -> Made:
         return self._put(ask, ask.name("Name", most=512), overwrite=False)
@@ -30,6 +34,10 @@ class Parameter(Provider):
 
 class Repository(Provider):
     immutable = frozenset({"RepositoryName", "EncryptionConfiguration"})
+    named_by = "RepositoryName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self.around.account.client("ecr").describe_repositories(repositoryNames=[name])
 
     def create(self, ask: Ask) -> Made:
         ecr = self.around.account.client("ecr")

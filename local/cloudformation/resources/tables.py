@@ -1,6 +1,7 @@
 """AWS::DynamoDB types, kept by moto."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from local.cloudformation.provider import Ask, Properties, Provider, tag_list
@@ -21,6 +22,10 @@ def _index(given: Mapping[str, Any], *, provisioned: bool) -> dict[str, Any]:
 
 class Table(Provider):
     immutable = frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"})
+    named_by = "TableName"
+
+    def look(self, ask: Ask, name: str) -> object:
+        return self._dynamodb.describe_table(TableName=name)
 
     def create(self, ask: Ask) -> Made:
         name = ask.name("TableName", most=255)
@@ -120,7 +125,7 @@ class GlobalTable(Table):
         return super().update(self._as_table(ask), self._flat(before), made)
 
     def _as_table(self, ask: Ask) -> Ask:
-        return Ask(ask.stack_name, ask.stack_id, ask.logical_id, self._flat(ask.properties))
+        return replace(ask, properties=self._flat(ask.properties))
 
     def _flat(self, properties: Properties) -> dict[str, Any]:
         """The properties as a plain table has them: the replica's own join the common ones."""

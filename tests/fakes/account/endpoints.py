@@ -157,7 +157,8 @@ class Endpoints:
         if found is None:
             arn = _arn("endpoint-config", config)
             raise invalid(f'Could not find endpoint configuration "{arn}".')
-        if self._kept.full:
+        types = {v["InstanceType"] for v in found["ProductionVariants"]}
+        if self._kept.full or types & self._kept.missing:
             raise no_room()
         variants = {v["VariantName"]: v for v in found["ProductionVariants"]}
         return _Fleet(

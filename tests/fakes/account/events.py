@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from events.base import Event
 from events.catalog import parsed
 from functions.definition import Deployed
-from functions.endpoint import Traffic
+from functions.endpoint import Minute, Traffic
 from tests.fakes.account.messages import Answer, Asked, Body, RefusedError, said
 from tests.fakes.account.recent import Recent
 
@@ -87,13 +87,28 @@ class CloudWatch:
         metric = query["MetricStat"]["Metric"]
         where = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
         traffic = self._read(where["EndpointName"], where["VariantName"])
-        seen = {
-            "Invocations": float(traffic.requests),
-            "Invocation5XXErrors": float(traffic.errors),
-            "ModelLatency": (traffic.latency_p99 or 0.0) * _MICROSECONDS,
+        minutes = () if self._recent.stale else traffic.minutes
+        told = [
+            (m.at, _told(m, metric["MetricName"], query["MetricStat"]["Stat"])) for m in minutes
+        ]
+        return {
+            "Id": query["Id"],
+            "Timestamps": [at.timestamp() for at, _ in told],
+            "Values": [value for _, value in told],
+            "StatusCode": "Complete",
         }
-        values = [seen[metric["MetricName"]]] if traffic.requests and not self._recent.stale else []
-        return {"Id": query["Id"], "Values": values, "StatusCode": "Complete"}
+
+
+def _told(minute: Minute, metric: str, statistic: str) -> float:
+    """One data point of a variant's metrics."""
+    if metric == "ModelLatency" and statistic.startswith("TC("):
+        return minute.slower
+    return {
+        "Invocations": minute.requests,
+        "Invocation5XXErrors": minute.errors,
+        "Invocation4XXErrors": minute.refused,
+        "ModelLatency": (minute.latency_p99 or 0.0) * _MICROSECONDS,
+    }[metric]
 
 
 def _time(body: Body) -> datetime:

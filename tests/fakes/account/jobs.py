@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from functions.jobs import EvaluationSpec, JobView, TrainingSpec
+from functions.jobs import EvaluationSpec, JobStatus, JobView, TrainingSpec
 from tests.fakes.account.messages import Answer, Asked, Body, RefusedError, invalid, said
 from tests.fakes.account.recent import Recent
 from tests.fakes.jobs import FakeJobs
@@ -28,8 +28,9 @@ class Jobs:
 
     def _create_training_job(self, asked: Asked) -> Answer:
         body = asked.body
-        self._start(name := body["TrainingJobName"])
-        resources, stop = body["ResourceConfig"], body["StoppingCondition"]
+        resources = body["ResourceConfig"]
+        self._start(name := body["TrainingJobName"], resources["InstanceType"])
+        stop = body["StoppingCondition"]
         channels = {c["ChannelName"]: c["DataSource"] for c in body["InputDataConfig"]}
         uris = {name: source["S3DataSource"]["S3Uri"] for name, source in channels.items()}
         self._kept.trainings[name] = TrainingSpec(
@@ -42,7 +43,7 @@ class Jobs:
             code_uri=uris["code"],
             dataset_uri=uris["dataset"].removesuffix("/dataset.json"),
             output_uri=body["OutputDataConfig"]["S3OutputPath"],
-            checkpoint_uri=body["CheckpointConfig"]["S3Uri"],
+            checkpoint_uri=body.get("CheckpointConfig", {}).get("S3Uri"),
             hyperparameters=body["HyperParameters"],
             environment=body["Environment"],
             tags={tag["Key"]: tag["Value"] for tag in body["Tags"]},
@@ -51,7 +52,7 @@ class Jobs:
 
     def _create_processing_job(self, asked: Asked) -> Answer:
         body = asked.body
-        self._start(name := body["ProcessingJobName"])
+        self._start(name := body["ProcessingJobName"], "")
         inputs = {i["InputName"]: i["S3Input"]["S3Uri"] for i in body["ProcessingInputs"]}
         (output,) = body["ProcessingOutputConfig"]["Outputs"]
         self._kept.evaluations[name] = EvaluationSpec(
@@ -70,11 +71,11 @@ class Jobs:
         )
         return said({"ProcessingJobArn": _arn("processing-job", name)})
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, instance: str) -> None:
         if name in self._kept.views:
             text = f"Job names must be unique within an AWS account and region: {name}"
             raise RefusedError("ResourceInUse", text)
-        if self._kept.full:
+        if self._kept.full or instance in self._kept.missing:
             raise no_room()
         self._recent.changes(("job", name), None)
         self._kept._start(name)
@@ -93,7 +94,12 @@ class Jobs:
             raise invalid("Requested resource not found.")
         made = {"ModelArtifacts": {"S3ModelArtifacts": view.artifact}} if view.artifact else {}
         failed = {"FailureReason": view.failure} if view.failure else {}
-        return {f"{kind}JobName": name, f"{kind}JobStatus": view.status.value, **made, **failed}
+        stopped = view.short and view.status is JobStatus.STOPPED
+        waited = {"SecondaryStatus": "MaxWaitTimeExceeded"} if stopped else {}
+        paid = {} if view.billable is None else {"BillableTimeInSeconds": view.billable}
+        on = {"ResourceConfig": {"InstanceType": view.instance}} if view.instance else {}
+        status = {f"{kind}JobName": name, f"{kind}JobStatus": view.status.value}
+        return {**status, **made, **failed, **waited, **paid, **on}
 
 
 def no_room() -> RefusedError:
