@@ -15,7 +15,6 @@ from tests.simulation.callsites import SITES, Mode
 from tests.simulation.invariants import ViolationError, hold
 from tests.simulation.rewind import Snapshot, essence, put_back, snapshot
 from tests.simulation.wired import Call, WiredWorld
-from tests.simulation.world import LONGEST
 
 Script = Mapping[int, Mode]
 Struck = tuple[Call, Mode]
@@ -180,7 +179,7 @@ class Search:
                 world.rests()
                 return
             going = world.step()
-            hold(world.now - NOON <= LONGEST, "L1", f"still open: {world.open()}")
+            hold(world.now - NOON <= world.longest, "L1", f"still open: {world.open()}")
 
     def _held(self, play: Callable[[], object]) -> str:
         try:

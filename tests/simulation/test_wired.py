@@ -114,6 +114,8 @@ def test_a_world_put_back_goes_the_same_way_again() -> None:
 class Forgetful(WiredWorld):
     """Lambda does not come again, and no sweep runs."""
 
+    longest = timedelta(hours=3)
+
     def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
         super()._invoke(unit, raw, attempt=attempt + 2)
 
