@@ -28,8 +28,8 @@ from functions.ledger import LONGEST_LINE
 from functions.registry import Approval
 from tests.builders import MODEL
 from tests.fakes.stage import SWEEP_EVERY
+from tests.simulation.adapterpoints import MODES
 from tests.simulation.chaos import Chaos, Fault, applies
-from tests.simulation.crashpoints import MODES
 from tests.simulation.world import World
 
 SCORES = (0.95, 0.5, 0.96, 0.97, 0.98)
