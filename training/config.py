@@ -17,7 +17,10 @@ from training.failure import ConfigError
 FORMATS: Final = ("parquet", "csv", "jsonl")
 DEFAULT_TARGET: Final = "label"
 DEFAULT_METRIC: Final = "accuracy"
+DEFAULT_MAX_LEAK: Final = 0.01
+DEFAULT_CONFIDENCE: Final = 0.95
 MOST_CLASSES: Final = 1000
+_MOST_SLICES: Final = 50
 _MANY: Final = 100_000
 _MOST_THREADS: Final = 1024
 
@@ -54,11 +57,14 @@ class Config:
     bounds: tuple[Bound, ...]
     recipe: Recipe
     metric: str
+    slices: tuple[str, ...] = ()  # columns whose values part the holdout
+    max_leak: float = DEFAULT_MAX_LEAK  # share of the holdout's rows
+    confidence: float = DEFAULT_CONFIDENCE  # of the intervals a gate judges by
 
     @classmethod
     def parse(cls, text: bytes) -> Config:
         document = _document(text)
-        data = _table(document, "data")
+        data, evaluation = _table(document, "data"), _table(document, "evaluation")
         target = _text(data, "data", "target", default=DEFAULT_TARGET)
         classes = _classes(data)
         return cls(
@@ -68,7 +74,10 @@ class Config:
             classes=classes,
             bounds=_bounds(_table(data, "range")),
             recipe=_recipe(_table(_table(document, "training"), "hyperparameters")),
-            metric=_metric(_table(document, "evaluation"), classes),
+            metric=_metric(evaluation, classes),
+            slices=_slices(evaluation),
+            max_leak=_share(evaluation, "evaluation", "max_leak", default=DEFAULT_MAX_LEAK),
+            confidence=_confidence(_table(document, "gates")),
         )
 
 
@@ -161,14 +170,39 @@ def _bound(pattern: str, value: object) -> Bound:
 
 def _metric(table: Table, classes: int) -> str:
     name = _text(table, "evaluation", "metric", default=DEFAULT_METRIC)
-    known = scores.names(classes)
+    known = [score for score in scores.names(classes) if score != "auprc"]
     if name not in known:
+        few = ", ".join(known[:-classes])
         raise ConfigError(
             "METRIC_UNKNOWN",
-            f"[evaluation] metric is {name!r}: known are"
-            f" {', '.join(known[:3])}, {known[3]} … {known[-1]}",
+            f"[evaluation] metric is {name!r}: known are {few}, {known[-classes]} … {known[-1]}",
         )
     return name
+
+
+def _slices(evaluation: Table) -> tuple[str, ...]:
+    value = evaluation.get("slices", [])
+    names = [n for n in value if isinstance(n, str) and n] if isinstance(value, list) else None
+    if names is None or value != names or len(names) > _MOST_SLICES:
+        raise ConfigError(
+            "CONFIG_INVALID",
+            f"[evaluation] slices is {value!r}: a list of column names, {_MOST_SLICES} at most",
+        )
+    return tuple(names)
+
+
+def _share(table: Table, where: str, name: str, *, default: float) -> float:
+    value = _number(table.get(name, default), f"[{where}] {name}")
+    if not 0 <= value <= 1:
+        raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value:g}: from 0 to 1")
+    return value
+
+
+def _confidence(gates: Table) -> float:
+    value = _number(gates.get("confidence", DEFAULT_CONFIDENCE), "[gates] confidence")
+    if not 0.5 <= value <= 0.9999:
+        raise ConfigError("CONFIG_INVALID", f"[gates] confidence is {value:g}: from 0.5 to 0.9999")
+    return value
 
 
 def _table(parent: Table, name: str) -> Table:

@@ -78,12 +78,17 @@ def _rows(path: Path, there: Sequence[str], columns: tuple[str, ...], config: Co
     if missing := [name for name in (*columns, config.target) if name not in there]:
         raise DataError("DATA_SCHEMA", f"{path.name} lacks {_some(missing)}; it has {_some(there)}")
     table = tables.table(path, config.format, (*columns, config.target))
+    return checked(table, columns, config, path.name)
+
+
+def checked(table: pa.Table, columns: tuple[str, ...], config: Config, where: str) -> Rows:
+    """The rows of a table, once they are seen to be fit."""
     raw_NF = np.empty((table.num_rows, len(columns)), dtype=np.float32)
     for index, name in enumerate(columns):
-        values = _numbers(table, name, path.name)
-        _within(values, name, config.bounds, path.name)
+        values = _numbers(table, name, where)
+        _within(values, name, config.bounds, where)
         raw_NF[:, index] = values
-    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, path.name))
+    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, where))
 
 
 def _numbers(table: pa.Table, name: str, where: str) -> Column:

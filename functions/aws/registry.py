@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_PROPERTIES = 50
 _LONGEST_VALUE = 256
-_COMPARISON = ("difference", "low")
+_COMPARISON = ("difference", "low", "margin")
 _OF_ONE_CLASS = re.compile(r"_\d+$")
 _METRIC = re.compile(r"[\w .:/=+\-@]{1,100}")
 _LONGEST_REASON = 1024
