@@ -17,7 +17,7 @@ from serving.model import Rows
 from serving.payload import Payload
 
 LARGE: Final = 64 * 2**10  # bytes; about a millisecond
-MAX_WAITING: Final = 8  # large bodies, so that memory stays bounded
+MAX_WAITING: Final = 8  # large bodies; their bytes are bounded with all other bodies'
 
 Parsed = Rows | RequestError
 

@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from serving.errors import BadInputError, MediaTypeError, TooManyRowsError
+from serving.messages import JSON, Body
 from serving.model import Rows
 
-JSON: Final = "application/json"
 CSV: Final = "text/csv"
 # A body of brackets alone goes deeper than msgspec follows.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -43,7 +43,7 @@ class Payload:
         default_factory=lambda: msgspec.json.Decoder(_Objects)
     )
 
-    def rows(self, body: bytes, content_type: str) -> Rows:
+    def rows(self, body: Body, content_type: str) -> Rows:
         media_type = content_type.partition(";")[0].strip().lower()
         if media_type in {JSON, ""}:
             instances = self._from_json(body)
@@ -53,7 +53,7 @@ class Payload:
             raise MediaTypeError(content_type)
         return self._array(instances)
 
-    def _from_json(self, body: bytes) -> Sequence[Sequence[float]]:
+    def _from_json(self, body: Body) -> Sequence[Sequence[float]]:
         try:
             return self._lists.decode(body).instances
         except _UNREADABLE as error:
@@ -62,7 +62,7 @@ class Payload:
                 raise BadInputError(_where(body, error)) from error
         return [self._row(index, instance) for index, instance in enumerate(objects)]
 
-    def _as_objects(self, body: bytes) -> list[dict[str, float]] | None:
+    def _as_objects(self, body: Body) -> list[dict[str, float]] | None:
         try:
             return self._objects.decode(body).instances
         except _UNREADABLE:
@@ -104,11 +104,7 @@ def encode(answers: list[Any]) -> bytes:
     return msgspec.json.encode({"predictions": answers})
 
 
-def encode_error(code: str, message: str) -> bytes:
-    return msgspec.json.encode({"error": {"code": code, "message": message}})
-
-
-def _from_csv(body: bytes) -> list[list[float]]:
+def _from_csv(body: Body) -> list[list[float]]:
     try:
         lines = body.decode().splitlines()
     except UnicodeDecodeError as error:
@@ -125,7 +121,7 @@ def _csv_row(index: int, line: str) -> list[float]:
         raise BadInputError(f"line {index + 1} of the body: {error}") from error
 
 
-def _where(body: bytes, error: Exception) -> str:
+def _where(body: Body, error: Exception) -> str:
     """msgspec says what it expected but not at which index: find the first value that is wrong."""
     try:
         document = msgspec.json.decode(body)
