@@ -16,19 +16,25 @@ from typing import Final, Protocol, cast
 
 import httptools
 
-from serving.budget import Budget
-from serving.head import Trace, body_too_large, timeout, trace, unacceptable
-from serving.messages import Abandon, Application, Body, Request, Response, crowded, refusal
+from serving.head import Trace, timeout, trace, unacceptable
+from serving.limits import (
+    HEAD_LIMIT,
+    IDLE_SECONDS,
+    LINGER_SECONDS,
+    PIPELINED,
+    PROBE_SECONDS,
+    READ_BYTES,
+    REQUEST_SECONDS,
+    WATCH_SECONDS,
+    WRITE_SECONDS,
+    Limits,
+    body_too_large,
+    head_too_large,
+    too_many_bytes,
+    too_many_connections,
+)
+from serving.messages import Abandon, Application, Body, Request, Response, refusal
 
-READ_BYTES: Final = 64 * 2**10  # at once; so much beyond a limit may be read
-HEAD_LIMIT: Final = 64 * 2**10
-REQUEST_SECONDS: Final = 30.0  # from its first byte to its last
-IDLE_SECONDS: Final = 75.0
-WRITE_SECONDS: Final = 30.0  # for a client to make room for its answers
-LINGER_SECONDS: Final = 2.0  # for a client to go on reading what it was sent at the end
-PROBE_SECONDS: Final = 0.05  # for an answer that is about to come
-_WATCH_SECONDS: Final = 5.0
-_PIPELINED: Final = 32  # answers owed before reading stops
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BUFFER: Final = memoryview(bytearray(READ_BYTES))
 
@@ -39,15 +45,6 @@ class Timers(Protocol):
     def time(self) -> float: ...
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle: ...
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one connection, and what it shares with all others."""
-
-    body: int  # bytes
-    bodies: Budget  # bytes of bodies on all connections, from the first byte to the answer
-    seconds: float = 60.0  # from a request's first byte to its answer
 
 
 @dataclass(eq=False)
@@ -118,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             self._refuse(refusal(400, "BAD_REQUEST", f"this is no HTTP/1.1 request: {error}"))
         if self._in_message and self._overhead > HEAD_LIMIT:
-            self._refuse(_head_too_large())
+            self._refuse(head_too_large())
         self._feeding = False
         self._flush()
 
@@ -168,7 +165,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def turn_away(self) -> None:
         """It is far too many: it is told so and not listened to."""
-        self._refuse(_too_many_connections())
+        self._refuse(too_many_connections())
 
     # What the parser says
 
@@ -194,9 +191,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         method, limit = self._parser.get_method(), self._limits.body
         if self._head_size > HEAD_LIMIT:
-            self._refuse(_head_too_large())
+            self._refuse(head_too_large())
         elif self._surplus and method == b"POST":
-            self._refuse(_too_many_connections())
+            self._refuse(too_many_connections())
         elif fault := unacceptable(self._headers, method=method, body_limit=limit):
             self._refuse(fault)
         elif self._headers.get(b"expect", b"").lower() == b"100-continue" and not self._slots:
@@ -209,7 +206,7 @@ class Connection(asyncio.BufferedProtocol):
         if len(self._body) + len(body) > self._limits.body:
             self._refuse(body_too_large(self._limits.body))
         elif not self._limits.bodies.take(len(body)):
-            self._refuse(_too_many_bytes(self._limits.bodies.limit))
+            self._refuse(too_many_bytes(self._limits.bodies.limit))
         else:
             self._keep(body)
 
@@ -351,7 +348,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _throttle(self) -> None:
-        full = self._paused_by_peer or len(self._slots) > _PIPELINED
+        full = self._paused_by_peer or len(self._slots) > PIPELINED
         if full == self._throttled or self._transport.is_closing():
             return
         self._throttled = full
@@ -373,7 +370,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._read_by is not None and now >= self._read_by:
             self._transport.abort()
         elif self._deadline is None or now < self._deadline or self._throttled:
-            self._timer = self._timers.call_later(_WATCH_SECONDS, self._watch)
+            self._timer = self._timers.call_later(WATCH_SECONDS, self._watch)
         elif self._in_message:
             self._refuse(refusal(408, "REQUEST_TIMEOUT", "the request took too long to arrive"))
         else:
@@ -395,17 +392,3 @@ class Connection(asyncio.BufferedProtocol):
 def _host(transport: asyncio.BaseTransport) -> str:
     peer = transport.get_extra_info("peername")
     return str(peer[0]) if isinstance(peer, tuple) and peer else ""
-
-
-def _head_too_large() -> Response:
-    return refusal(431, "HEAD_TOO_LARGE", f"URL and headers have more than {HEAD_LIMIT} bytes")
-
-
-def _too_many_bytes(limit: int) -> Response:
-    message = f"bodies of {limit} bytes are being received already: try again"
-    return crowded("BODIES_FULL", message)
-
-
-def _too_many_connections() -> Response:
-    message = "this server has all the connections it can hold: try again"
-    return crowded("CONNECTIONS_FULL", message, status=503)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Final, NamedTuple
 
+from serving.limits import body_too_large
 from serving.messages import Response, refusal
 
 Headers = Mapping[bytes, bytes]  # names in lower case
@@ -80,7 +81,3 @@ def unacceptable(headers: Headers, *, method: bytes, body_limit: int) -> Respons
     if method == b"POST" and length is None and coding is None:
         return _LENGTH_REQUIRED
     return None
-
-
-def body_too_large(limit: int) -> Response:
-    return refusal(413, "BODY_TOO_LARGE", f"the body has more than {limit} bytes")

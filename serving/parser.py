@@ -37,7 +37,7 @@ class Parser:
         self, request: Request, done: Callable[[Parsed], None], *, wanted: Callable[[], bool]
     ) -> bool:
         """False when too many large bodies wait already; what is not `wanted` is not parsed."""
-        if len(request.body) <= LARGE:
+        if len(request.body) <= LARGE and self.payload.is_quick(request.content_type):
             done(self._parsed(request))
             return True
         if self.waiting >= MAX_WAITING:

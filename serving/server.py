@@ -13,8 +13,10 @@ from typing import Final
 from serving.application import ModelApplication
 from serving.batcher import Batcher
 from serving.budget import Budget
-from serving.connection import Connection, Limits
+from serving.columns import Columns
+from serving.connection import Connection
 from serving.errors import SettingsError
+from serving.limits import Limits
 from serving.log import Log
 from serving.metrics import Metrics
 from serving.model import Model, is_out_of_memory, use_threads
@@ -104,7 +106,8 @@ def application(
         prepare=partial(use_threads, settings.threads),
         is_out_of_memory=is_out_of_memory,
     )
-    parser = Parser(Payload(model.columns, settings.max_rows), post)
+    columns = Columns(model.columns, settings.max_rows, settings.missing)
+    parser = Parser(Payload(columns), post)
     return ModelApplication(parser, batcher, metrics, log)
 
 

@@ -34,6 +34,7 @@ class Settings:
     max_body: int  # bytes
     max_bodies: int  # bytes of the bodies on all connections
     max_rows: int  # of one request
+    missing: bool  # whether a value of a row may be lacking
     timeout_seconds: int  # from a request's first byte to its answer
     stall_seconds: int  # at one batch before the model counts as hung
 
@@ -56,6 +57,7 @@ class Settings:
             max_body=_whole(environment, "SLUICE_MAX_BODY", 6 * MIB, high=MAX_BODY),
             max_bodies=_whole(environment, "SLUICE_MAX_BODIES", 64 * MIB, high=BYTES),
             max_rows=_whole(environment, "SLUICE_MAX_ROWS", 10_000),
+            missing=_one_of(environment, "SLUICE_MISSING", ("refuse", "allow")) == "allow",
             timeout_seconds=_whole(environment, "SLUICE_TIMEOUT_SECONDS", 60),
             stall_seconds=_whole(environment, "SLUICE_STALL_SECONDS", 60),
         )
@@ -79,3 +81,13 @@ def _whole(
             "SETTING_INVALID", f"{name} is {text!r}: it must be a whole number {low} to {high}"
         )
     return int(text)
+
+
+def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """The first is the default."""
+    value = environment.get(name) or allowed[0]
+    if value not in allowed:
+        raise SettingsError(
+            "SETTING_INVALID", f"{name} is {value!r}: it must be {' or '.join(allowed)}"
+        )
+    return value

@@ -14,8 +14,9 @@ import pytest
 
 from serving.application import ModelApplication
 from serving.batcher import Batcher
+from serving.columns import Columns
 from serving.log import Log
-from serving.messages import Abandon, Request, Response
+from serving.messages import Abandon, Body, Request, Response
 from serving.metrics import Metrics
 from serving.model import Rows
 from serving.pace import Pace
@@ -47,7 +48,7 @@ class Served:
             predict, post=lambda call: call(), pace=Pace((4,)), max_queued=max_queued,
             observe=lambda batch: metrics.batch(batch.rows, batch.seconds),
         )  # fmt: skip
-        self.parser = Parser(Payload(("a", "b"), max_rows=8), post=lambda call: call())
+        self.parser = Parser(Payload(Columns(("a", "b"), max_rows=8)), post=lambda call: call())
         self.application = ModelApplication(
             self.parser, self.batcher, metrics, Log(self.said), clock=lambda: 1.0
         )
@@ -93,7 +94,7 @@ def test_an_invocation_is_answered_with_predictions() -> None:
         ("/models", "POST", None, (404, "NOT_FOUND")),
         ("/invocations", "GET", None, (405, "METHOD_NOT_ALLOWED")),
         ("/ping", "POST", None, (405, "METHOD_NOT_ALLOWED")),
-        ("/invocations", "POST", {"instances": [[1]]}, (400, "BAD_INPUT")),
+        ("/invocations", "POST", {"instances": [[1]]}, (422, "BAD_ROWS")),
         ("/invocations", "POST", b"[" * 5000, (400, "BAD_INPUT")),
         ("/invocations", "POST", {"instances": [[1, 2]] * 9}, (413, "TOO_MANY_ROWS")),
         ("/invocations", "POST", {"instances": [[-1, 0]]}, (500, "MODEL_FAILED")),
@@ -108,7 +109,7 @@ def test_what_goes_wrong_has_a_status_and_a_code(
 
 
 def test_another_media_type_is_refused() -> None:
-    response = Served().ask("/invocations", content_type="application/x-npy")
+    response = Served().ask("/invocations", content_type="application/x-tar")
 
     assert error(response) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
@@ -179,6 +180,11 @@ def large(*, row: str = "[1, 2]") -> bytes:
     return f'{{"instances": [{row}]}}'.encode().ljust(LARGE + 1)
 
 
+class Broken(Payload):
+    def rows(self, body: Body, content_type: str) -> Rows:
+        raise LookupError(len(body), content_type)
+
+
 class BusyParser:
     """An application whose parser's thread is held up, and whose loop is this thread."""
 
@@ -188,7 +194,7 @@ class BusyParser:
         self.gate = threading.Event()
         self.answers: list[Response] = []
         self.parser = self.served.application.parser = Parser(
-            Payload(("a", "b"), max_rows=8), post=self.posted.put
+            Payload(Columns(("a", "b"), max_rows=8)), post=self.posted.put
         )
         self.served.batcher.post = self.posted.put
         self.served.batcher.start()
@@ -236,7 +242,7 @@ def test_a_large_body_that_is_wrong_is_told_so() -> None:
     busy = BusyParser()
     busy.ask("/invocations", large(row="[1]"))
 
-    assert busy.until(1) == [400]
+    assert busy.until(1) == [422]
 
 
 def test_a_large_body_whose_client_is_gone_never_reaches_the_model() -> None:
@@ -252,7 +258,7 @@ def test_a_large_body_whose_client_is_gone_never_reaches_the_model() -> None:
 
 def test_an_error_in_the_parser_is_an_answer_too() -> None:
     busy = BusyParser()
-    busy.parser.payload = Payload((), max_rows=8)
+    busy.parser.payload = Broken(Columns(("a", "b"), max_rows=8))
     busy.ask("/invocations", large())
 
     assert busy.until(1) == [500]
@@ -318,7 +324,7 @@ def test_the_metrics_count_what_was_answered() -> None:
     assert set(text.splitlines()) >= {
         'sluice_model_info{model="digits",version="2",digest="' + "abcdef0123456789" * 4 + '"} 1',
         'sluice_requests_total{code="200"} 2',
-        'sluice_requests_total{code="400"} 1',
+        'sluice_requests_total{code="422"} 1',
         'sluice_requests_total{code="413"} 1',
         'sluice_requests_total{code="500"} 1',
         "sluice_queue_rows 0",

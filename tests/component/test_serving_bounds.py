@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from serving.budget import Budget
-from serving.connection import LINGER_SECONDS, READ_BYTES, REQUEST_SECONDS, Connection, Limits
+from serving.connection import Connection
+from serving.limits import LINGER_SECONDS, READ_BYTES, REQUEST_SECONDS, Limits
 from serving.server import Server
 from tests.fakes.wire import (
     BODIES_LIMIT,

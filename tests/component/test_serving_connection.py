@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from serving.budget import Budget
-from serving.connection import (
+from serving.limits import (
     HEAD_LIMIT,
     IDLE_SECONDS,
     LINGER_SECONDS,

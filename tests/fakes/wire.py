@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from serving.budget import Budget
-from serving.connection import READ_BYTES, Connection, Limits
+from serving.connection import Connection
+from serving.limits import READ_BYTES, Limits
 from serving.messages import Abandon, Request, Respond, Response
 
 BODY_LIMIT = 2**20
