@@ -34,9 +34,8 @@ RETRY_AFTER = timedelta(minutes=5)
 ASK_PERSON_AFTER = timedelta(hours=1)
 """How often the sweep asks whether a person has decided: their word may have been lost."""
 
-
-LONGEST_LINE = 8
-"""How many approved versions wait for an endpoint at most."""
+LONGEST_LINE = 1000
+"""How many approved versions wait for an endpoint at most: days of approvals in one rollout."""
 
 _MECHANICS = {"chain", "due_at", "outbox", "revision"}
 """Fields that say when and how a record moves on, not what it holds."""
@@ -258,6 +257,9 @@ class EndpointRecord(Record):
         return self._with_line(set(self.line) - {version})
 
     def _with_line(self, versions: set[int]) -> Self:
+        """Only versions newer than the champion have a turn to come."""
+        if self.champion is not None:
+            versions = {v for v in versions if v > self.champion.version}
         line = sorted(versions, reverse=True)[:LONGEST_LINE]
         return self.changed(waiting=line[0] if line else None, behind=tuple(line[1:]))
 

@@ -58,12 +58,19 @@ def left_by(
             return _judged_again(outcome, case, now)
         case Dismiss():
             return _dismissed(outcome, case, now)
-        case AskLater(run=run, after=after):
-            return Written((run.changed(due_at=now + after),))
+        case AskLater():
+            return Written(_asked_later(outcome, now))
         case Stay():
             return Written(())
         case Ignore():
             return Written((*_no_longer_waiting(case, now), *_no_longer_due(case)))
+
+
+def _asked_later(later: AskLater, now: datetime) -> tuple[RunRecord, ...]:
+    """One that waits for a person stays overdue: the sweep asks once an hour without a write."""
+    run = later.run
+    waits = run.state is RunState.HELD and run.due_at is not None
+    return () if waits else (run.changed(due_at=now + later.after),)
 
 
 def opened(begin: Begin, *, id_: str, config: str, now: datetime) -> RolloutRecord:
