@@ -10,6 +10,7 @@ from events.catalog import (
     VersionApproved,
 )
 from events.words import Reason
+from functions.endpoint import EndpointView
 from functions.evidence import Evidence
 from functions.ledger import (
     RETRY_AFTER,
@@ -107,9 +108,16 @@ def claimed(begin: Begin, endpoint: EndpointRecord, rollout: RolloutRecord) -> W
     )
 
 
-def placed(rollout: RolloutRecord) -> Written:
-    """SageMaker took the update."""
-    return Written((rollout.changed(placed=True, message=""),))
+def before_it(view: EndpointView | None, champion: Champion | None) -> str | None:
+    """The configuration before a rollout; one that should be there and is not seen is not known."""
+    if view is not None:
+        return view.config
+    return "" if champion is None else None
+
+
+def placed(rollout: RolloutRecord, now: datetime) -> Written:
+    """SageMaker took the update, and is at work from now on."""
+    return Written((rollout.changed(placed=True, message="", step_since=now),))
 
 
 def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
@@ -122,7 +130,10 @@ def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
 def without_room(rollout: RolloutRecord, config: str, why: str, now: datetime) -> Written:
     """It waits for the next instance type, whose configuration is another one."""
     types = len(rollout.definition.serving.instances)
-    moved = rollout.changed(instance=(rollout.instance + 1) % types, config=config)
+    tried = (*(c for c in rollout.tried if c != rollout.config), rollout.config)
+    moved = rollout.changed(
+        instance=(rollout.instance + 1) % types, config=config, tried=tried[-types:]
+    )
     return parked(moved, why, now)
 
 

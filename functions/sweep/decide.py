@@ -96,7 +96,7 @@ def _of_run(run: RunRecord) -> Event | None:
 
 def _of_rollout(rollout: RolloutRecord) -> Event | None:
     match rollout.state:
-        case RolloutState.COMPLETED:
+        case RolloutState.COMPLETED | RolloutState.STOPPED:
             return None
         case state if state in _RETURNING or rollout.reason is not None:
             return RollbackRequested(

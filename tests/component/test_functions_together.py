@@ -19,7 +19,7 @@ from functions.endpoint import NO_TRAFFIC, Hardware
 from functions.jobs import JobStatus
 from functions.ledger import ASK_PERSON_AFTER, DropState, RolloutState, RunState
 from functions.registry import Approval
-from functions.start_rollout.decide import placements
+from functions.standing import placements
 from functions.step_rollout.records import bake_over
 from tests.builders import MODEL, NAMES, traffic
 from tests.fakes.stage import SWEEP_EVERY, Stage, asks_back
