@@ -66,7 +66,7 @@ def is_of_input(error: Exception) -> bool:
 
 def is_of_machine(error: Exception) -> bool:
     """Whether it says nothing of a model: memory or disk ran out."""
-    return is_full(error) or _is_out_of_memory(error)
+    return is_full(error) or _out_of_memory(error) is not None
 
 
 def is_full(error: BaseException) -> bool:
