@@ -78,12 +78,34 @@ class Hyperparameters(Section):
     """Passes over the dataset."""
     batch_size: int = Field(default=64, ge=1, le=_MANY)
     """Rows per step."""
+    micro_batch: int = Field(default=0, ge=0, le=_MANY)
+    """Rows on the device at once; gradients are summed up to `batch_size`. 0: what fits."""
+    headroom: float = Field(default=0.1, ge=0, le=0.9)
+    """Share of the GPU's memory that the search for `micro_batch` leaves free."""
     learning_rate: float = Field(default=0.003, gt=0)
     """The highest: it rises to it and falls to zero."""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW's."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Of the learning rate after its rise."""
+    warm_up: float = Field(default=0.05, ge=0, le=1)
+    """Share of all steps in which the learning rate rises."""
+    clip_norm: float = Field(default=0.0, ge=0)
+    """Longer gradients are cut to this length; 0: never."""
+    ema: float = Field(default=0.0, ge=0, le=0.99999)
+    """Decay of the moving average of the weights, which is then what is kept; 0: none."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the computing, never of the kept weights; auto: bfloat16 on a GPU that has it."""
+    compile: bool = False
+    """By torch.compile, where that is measured to be faster; the choice is told in the log."""
+    not_finite: Literal["stop", "skip"] = "stop"
+    """What a batch does whose loss is no number: end the job, or leave the weights alone."""
     checkpoint_every: int = Field(default=5, ge=1, le=_MANY)
     """Epochs between two checkpoints."""
+    checkpoint_seconds: int = Field(default=300, ge=1, le=_MANY)
+    """The longest time between two checkpoints, inside an epoch too."""
+    in_memory: int = Field(default=2048, ge=1, le=_MANY)
+    """MiB of rows that are held in memory; a larger dataset is streamed from its files."""
     threads: int = Field(default=1, ge=1, le=1024)
     """On a CPU; one gives the same bits on any number of cores."""
 

@@ -39,6 +39,11 @@ class TrainingPlaces:
         return self.base / "model"
 
     @property
+    def report(self) -> Path:
+        """SageMaker keeps this folder as output.tar.gz, beside the model."""
+        return self.base / "output" / "data" / "training.json"
+
+    @property
     def failure(self) -> Path:
         return self.base / "output" / "failure"
 

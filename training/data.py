@@ -60,6 +60,17 @@ def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | No
     return rows
 
 
+def learnable(rows: Rows) -> Rows:
+    """Rows that tell labels apart: of a constant nothing is learned but the constant."""
+    if len(torch.unique(rows.labels_N)) < 2:
+        raise DataError(
+            "DATA_CONSTANT",
+            f"every label of {len(rows)} rows is {rows.labels_N[0].item()}: drop rows of two"
+            " classes at least, or correct [data] target",
+        )
+    return rows
+
+
 def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> tuple[str, ...]:
     """Patterns become names in natural order, so that a reordered file gives the same model."""
     names = sorted((name for name in present if name != target), key=_natural)

@@ -13,6 +13,7 @@ import numpy as np
 
 from training import artifact, dataset, holdout, leak, plots, report, slices
 from training.artifact import Artifact, Pin
+from training.chance import seed_of
 from training.config import Config
 from training.container import EvaluationJob, EvaluationPlaces
 from training.dataset import Holdout
@@ -21,7 +22,6 @@ from training.failure import ArtifactError, DataError
 from training.holdout import Portion
 from training.leak import Hashes
 from training.log import Log
-from training.loop import seed_of
 from training.report import Evaluation
 from training.rival import Rival
 from training.scores import Ints

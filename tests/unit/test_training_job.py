@@ -91,6 +91,32 @@ def test_the_artifact_is_exactly_the_four_files(container: TrainingContainer) ->
     assert manifest["torch"] == torch.__version__
 
 
+def test_a_job_reports_how_it_went_beside_what_came_of_it(container: TrainingContainer) -> None:
+    run(container)
+
+    report = json.loads((container.base / "output" / "data" / "training.json").read_text())
+    assert report["rows"] == 130
+    assert report["recipe"]["batch_size"] == 16
+    assert report["ways"] == {
+        "micro_batch": 16, "compiled": False, "adjustments": [], "skipped": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_rows_of_one_class_teach_nothing(tmp_path: Path, rows: int) -> None:
+    constant = clouds(rows) | {"label": [2] * rows}
+    container = training(tmp_path / "ml", write_model(tmp_path / "clouds"), [constant])
+
+    status = train_command(container.base, {}, root=container.code, stopping=lambda: False)
+
+    assert status == 2
+    assert container.failure == (
+        f"DATA_CONSTANT: every label of {rows} rows is 2: drop rows of two classes at least,"
+        " or correct [data] target"
+    )
+    assert not container.artifact.exists()
+
+
 def test_the_same_inputs_give_the_same_artifact(
     container: TrainingContainer, tmp_path: Path
 ) -> None:
@@ -310,20 +336,24 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
     status, said = failed(tmp_path, source)
 
     assert status == 1
-    assert said == (
-        "LOSS_NOT_FINITE: the loss of epoch 1 is nan: lower learning_rate (it is 0.003)"
-        " or look at the data"
+    assert said.startswith("LOSS_NOT_FINITE: the loss of step 0 is nan (rows ")
+    assert said.endswith(
+        " and 11 more of the dataset): lower learning_rate,"
+        ' set not_finite = "skip" or look at the data'
     )
 
 
 @pytest.mark.parametrize(
     ("raised", "said"),
     [
-        ("torch.OutOfMemoryError('CUDA out of memory')", "OUT_OF_MEMORY: OutOfMemoryError: CUDA"),
-        ("MemoryError()", "OUT_OF_MEMORY: MemoryError"),
+        (
+            "torch.OutOfMemoryError('CUDA out of memory')",
+            "CUDA_OUT_OF_MEMORY: OutOfMemoryError: CUDA",
+        ),
+        ("MemoryError()", "HOST_OUT_OF_MEMORY: MemoryError"),
         (
             "RuntimeError('DefaultCPUAllocator: not enough memory')",
-            "OUT_OF_MEMORY: RuntimeError: DefaultCPUAllocator",
+            "HOST_OUT_OF_MEMORY: RuntimeError: DefaultCPUAllocator",
         ),
         ("OSError(28, 'No space left on device')", "DISK_FULL: OSError: [Errno 28] No space left"),
         ("KeyError('x')", "MODEL_CODE_FAILED: KeyError: 'x' (model.py, line 13)"),
