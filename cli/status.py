@@ -69,7 +69,7 @@ def status_of(home: Home) -> Status:
         models=[
             _model(home, m, endpoints.get(m), [r for r in runs if r.model == m]) for m in models
         ],
-        overdue=len(home.ledger.overdue(datetime.now(UTC), limit=100)),
+        overdue=sum(1 for _ in home.ledger.overdue(datetime.now(UTC), limit=100)),
     )
 
 

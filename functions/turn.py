@@ -22,7 +22,18 @@ from functions.witness import Witness, acting
 
 Seen = Event | Foreign
 _TRIES = 5
-_LOGGED = ("why", "reason", "message", "version", "behind", "step", "weight", "first", "asked")
+_LOGGED = (
+    "why",
+    "reason",
+    "message",
+    "version",
+    "behind",
+    "step",
+    "weight",
+    "first",
+    "asked",
+    "more",
+)
 """The fields of outcomes that a log line tells."""
 _SANDBOX = "AWS_LAMBDA_RUNTIME_API"
 """Only Lambda sets it."""

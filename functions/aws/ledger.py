@@ -1,6 +1,6 @@
 """The ledger in DynamoDB: conditional writes, an outbox with each record, append-only evidence."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -108,20 +108,20 @@ class Ledger:
             if error.response["Error"]["Code"] not in _CONFLICTS:
                 raise
 
-    def overdue(self, now: datetime, *, limit: int) -> tuple[Record | Unreadable, ...]:
+    def overdue(self, now: datetime, *, limit: int) -> Iterable[Record | Unreadable]:
         """Open records whose time has come, the longest overdue first.
 
         One that cannot be read stands for itself alone: the others come all the same.
         """
-        page = self._client.query(
+        pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=_OPEN,
             KeyConditionExpression="#open = :open AND due_at <= :now",
             ExpressionAttributeNames={"#open": _OPEN},
             ExpressionAttributeValues={":open": {"S": _OPEN}, ":now": {"S": _instant(now)}},
-            Limit=limit,
+            PaginationConfig={"MaxItems": limit},
         )
-        return tuple(_record(item) for item in page["Items"])
+        return (_record(item) for page in pages for item in page["Items"])
 
     def put_off(self, kind: str, key: str, *, until: datetime) -> None:
         """Have an open item looked at later, without reading it; a closed one stays closed."""

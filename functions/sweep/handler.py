@@ -1,17 +1,30 @@
 """Woken by the clock: finds whatever is overdue and asks for it again."""
 
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 
 from events.foreign import ScheduleFired
 from functions.aws.book import Book
 from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
 from functions.aws.world import World
 from functions.ledger import RETRY_AFTER, Record
-from functions.sweep.decide import looked_at
+from functions.sweep.decide import asked_again, its_turn, looked_at, waits
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
+
+_WITHIN = 50.0
+"""Seconds in which chunks are begun, well under Lambda's timeout; the next pass goes on."""
+_CHUNK = 500
+WORKERS = 10
+"""As many connections as a boto3 client keeps."""
+_TOLD = 100
+"""Records that a log line or an error names at most."""
 
 
 class SweepError(RuntimeError):
@@ -20,9 +33,10 @@ class SweepError(RuntimeError):
 
 @dataclass(frozen=True)
 class Swept:
-    """What one pass asked for, by the kind and key of each record."""
+    """What one pass asked for, by the kind and key of each record; of many the first."""
 
     asked: tuple[str, ...]
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,23 +46,51 @@ class Sweep:
     ledger: Ledger
     book: Book
     batch: int
+    workers: int = 1
+    """Records looked at at the same time; with one, the longest overdue first."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, from wherever."""
 
     def __call__(self, _seen: ScheduleFired, now: datetime) -> Told:
         broken: list[str] = []
         asked: list[str] = []
-        for found in self.ledger.overdue(now, limit=self.batch):
-            try:
-                asked.append(self._ask(found, now))
-            except Exception as error:  # noqa: BLE001  # whatever it is, the others have their turn
-                broken.append(self._put_off(found, error, now))
+        end = self.clock() + _WITHIN
+        for found in self._in_chunks(now):
+            if self.clock() >= end:
+                break
+            for said, error in self._each(found, now):
+                if said:
+                    (broken if error else asked).append(said)
         if broken:
-            raise SweepError(f"{len(broken)} record(s) need a person: {'; '.join(broken)}")
-        return Told(Swept(tuple(asked)))
+            first = "; ".join(broken[:_TOLD])
+            raise SweepError(f"{len(broken)} record(s) need a person: {first}")
+        return Told(Swept(tuple(asked[:_TOLD]), more=len(asked[_TOLD:])))
+
+    def _in_chunks(self, now: datetime) -> Iterator[list[Record | Unreadable]]:
+        found = iter(self.ledger.overdue(now, limit=self.batch))
+        return iter(lambda: list(islice(found, _CHUNK)), [])
+
+    def _each(self, found: list[Record | Unreadable], now: datetime) -> Iterable[tuple[str, bool]]:
+        """What was asked for each, and whether it is broken; each in the name of this turn."""
+        if self.workers == 1:
+            return [self._look(one, now) for one in found]
+        turns = [copy_context() for _ in found]
+        with ThreadPoolExecutor(self.workers) as pool:
+            looks = zip(turns, found, strict=True)
+            return list(pool.map(lambda pair: pair[0].run(self._look, pair[1], now), looks))
+
+    def _look(self, found: Record | Unreadable, now: datetime) -> tuple[str, bool]:
+        try:
+            return self._ask(found, now), False
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others have their turn
+            return self._put_off(found, error, now), True
 
     def _ask(self, found: Record | Unreadable, now: datetime) -> str:
         """Ask again for one record, later if it moves meanwhile."""
         if isinstance(found, Unreadable):
             raise SweepError(found.why)
+        if waits(found):
+            return self._ask_quietly(found, now)
         after = looked_at(found, now)
         said = ", ".join(saying.name for saying in after.outbox) or "nothing to ask"
         try:
@@ -56,6 +98,14 @@ class Sweep:
         except StaleRecordError:
             said = "moved by itself"
         return f"{found.kind} {found.key}: {said}"
+
+    def _ask_quietly(self, found: Record, now: datetime) -> str:
+        """Without a write; empty when it is not its turn."""
+        event = asked_again(found) if its_turn(found, now) else None
+        if event is None:
+            return ""
+        self.book.ask(found, event)
+        return f"{found.kind} {found.key}: {event.detail_type()}"
 
     def _put_off(self, broken: Record | Unreadable, error: Exception, now: datetime) -> str:
         """What is wrong with it; it comes later again and keeps no other from the batch."""
@@ -72,7 +122,7 @@ def made() -> Sweep:
     """The function as its environment sets it up."""
     settings = SweepSettings.from_environment()
     world = World(settings)
-    return Sweep(ledger=world.ledger, book=world.book, batch=settings.batch)
+    return Sweep(ledger=world.ledger, book=world.book, batch=settings.batch, workers=WORKERS)
 
 
 handle = lambda_handler("sweep", made)

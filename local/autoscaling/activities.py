@@ -19,12 +19,13 @@ class Activities:
         self._clock = clock
         self._records = Records(store.shelf("autoscaling.activities"))
 
-    def begin(self, resource: str, description: str, cause: str, **more: Any) -> Request:
-        """One that is in progress; `more` is what is to be known when it is followed."""
+    def begin(self, resource: str, description: str, cause: str, **change: int) -> Request:
+        """One that is in progress, with the change that it is about; its record."""
         told = self._made(resource, description, cause, StatusCode="InProgress")
-        self._records.put(told["ActivityId"], {"told": told, **more})
+        record = {"told": told, "change": change}
+        self._records.put(told["ActivityId"], record)
         self._forget(resource)
-        return told
+        return record
 
     def tell(self, activity: Request, status: str, message: str) -> None:
         """How far it has come; what is over has an end."""
@@ -33,9 +34,12 @@ class Activities:
             told["EndTime"] = self._clock.now()
         self._records.change(activity["ActivityId"], told=told)
 
-    def done(self, resource: str, description: str, cause: str, message: str) -> None:
+    def over(self, resource: str, description: str, cause: str, status: str, said: str) -> None:
         """One that took no time."""
-        self.tell(self.begin(resource, description, cause), "Successful", message)
+        more = {"StatusCode": status, "StatusMessage": said, "EndTime": self._clock.now()}
+        told = self._made(resource, description, cause, **more)
+        self._records.put(told["ActivityId"], {"told": told})
+        self._forget(resource)
 
     def not_scaled(self, resource: str, cause: str, reason: Request) -> None:
         newest = self.of(resource)
@@ -53,8 +57,9 @@ class Activities:
         found = [r for r in self._records.all() if resource in {None, r["told"]["ResourceId"]}]
         return sorted(found, key=lambda record: record["told"]["StartTime"], reverse=True)
 
-    def unfinished(self) -> list[Request]:
-        return [r for r in self._records.all() if r["told"]["StatusCode"] == "InProgress"]
+    def unfinished(self, resource: str | None = None) -> list[Request]:
+        """The records of changes under way, of one target or of all."""
+        return [r for r in self.of(resource) if r["told"]["StatusCode"] == "InProgress"]
 
     def _made(self, resource: str, description: str, cause: str, **more: Any) -> Request:
         return {

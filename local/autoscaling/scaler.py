@@ -28,6 +28,7 @@ from local.timers import Timers
 _LOOK = 5.0
 """Seconds of AWS between two looks at a change that is under way."""
 _SHORTEST_LOOK = 0.05
+_CHANGING = frozenset({"Creating", "Updating", "RollingBack", "SystemUpdating"})
 
 
 class Scaler:
@@ -82,6 +83,8 @@ class Scaler:
             bounds, seen = self._targets.bounds(resource), self._seen(resource)
             if bounds is None or seen is None:
                 return
+            for record in self._activities.unfinished(resource):
+                self._conclude(record, seen)
             if not seen.scalable:
                 reason = {"Code": "TargetServicePutResourceAsUnscalable"}
                 self._activities.not_scaled(resource, cause, reason)
@@ -139,8 +142,8 @@ class Scaler:
 
     def _set(self, resource: str, before: int, count: int, cause: str) -> None:
         description = f"Setting desired instance count to {count}."
-        change = {"before": before, "after": count}
-        activity = self._activities.begin(resource, description, cause, change=change)
+        record = self._activities.begin(resource, description, cause, before=before, after=count)
+        activity = record["told"]
         try:
             self._capacity.set(resource, count)
         except CapacityError as error:
@@ -150,33 +153,45 @@ class Scaler:
         message = f"Successfully set desired instance count to {count}."
         waiting = f"{message} Waiting for change to be fulfilled by sagemaker."
         self._activities.tell(activity, "InProgress", waiting)
-        self._look_later({"told": activity, "change": change})
+        self._look_later(record)
 
     def _look_later(self, record: Mapping[str, Any]) -> None:
         pause = max(_SHORTEST_LOOK, self._clock.scaled(_LOOK))
         self._timers.after(pause, lambda: self._look(record))
 
     def _look(self, record: Mapping[str, Any]) -> None:
-        """Whether a change that was asked for has been made."""
+        """Whether a change that was asked for has been made; again until it is known."""
+        resource = record["told"]["ResourceId"]
+        with self._deciding:
+            if record["told"]["ActivityId"] not in self._under_way(resource):
+                return
+            try:
+                over = self._conclude(record, self._capacity.seen(resource))
+                self.bring_within(resource)
+            except CapacityError:
+                over = False
+        if not over:
+            self._look_later(record)
+
+    def _under_way(self, resource: str) -> set[str]:
+        return {each["told"]["ActivityId"] for each in self._activities.unfinished(resource)}
+
+    def _conclude(self, record: Mapping[str, Any], seen: Seen | None) -> bool:
+        """Tell how a change ended, and since when it cools down; whether it has ended."""
         activity, change = record["told"], record["change"]
         resource, count = activity["ResourceId"], change["after"]
-        try:
-            seen = self._capacity.seen(resource)
-        except CapacityError:
-            self._look_later(record)
-            return
         message = f"Successfully set desired instance count to {count}. Change"
+        if seen is not None and seen.status in _CHANGING:
+            return False
         if seen is None:
             self._activities.tell(activity, "Failed", f"{resource} is not there any more.")
-        elif not seen.scalable and seen.status != "Failed":
-            self._look_later(record)
         elif seen.count == count:
             self._targets.records.change(resource, last=change | {"ended": self._clock.now()})
             done = f"{message} successfully fulfilled by sagemaker."
             self._activities.tell(activity, "Successful", done)
-            self.bring_within(resource)
         else:
             self._activities.tell(activity, "Unfulfilled", f"{message} not fulfilled by sagemaker.")
+        return True
 
 
 def _reason(bounds: Bounds, count: int, wish: int) -> Request:

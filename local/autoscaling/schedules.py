@@ -1,6 +1,7 @@
 """Scheduled actions: new bounds for a target at a time, once or again and again."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -118,13 +119,14 @@ class ScheduledActions:
         kinds = {"MinCapacity": "min", "MaxCapacity": "max"}
         parts = [f"{kind} capacity to {action[m]}" for m, kind in kinds.items() if m in action]
         bounds = " and ".join(parts)
-        activity = self._activities.begin(resource, f"Setting {bounds}", cause)
+        status, said = "Successful", f"Successfully set {bounds}"
         try:
             self._targets.put({"ResourceId": resource, **action})
-            self._activities.tell(activity, "Successful", f"Successfully set {bounds}")
+        except AwsError as error:
+            status, said = "Failed", f"Failed to set {bounds}. Reason: {error.message}"
+        self._activities.over(resource, f"Setting {bounds}", cause, status, said)
+        with suppress(CapacityError):  # SageMaker does not answer; an alarm may ask later
             self._scaler.bring_within(resource)
-        except (AwsError, CapacityError) as error:
-            self._activities.tell(activity, "Failed", f"Failed to set {bounds}: {error}")
 
     def _delete(self, request: Request) -> Request:
         self._targets.find(request)

@@ -7,9 +7,9 @@ from local.fidelity import EXACT, Fidelity, partial
 _HELD = "the answer waits for the operation, at most 20 seconds"
 _WHAT = (
     "the resource types of the embedded AWS; no nested stacks, macros or custom resources; `Rules` "
-    "are not applied; stack tags do not spread to resources; a creation that the process's end "
-    "interrupts may fail over what it had made under a name of the template, and may leave a key; "
-    f"{_HELD}"
+    "know no `Fn::ValueOf` and no `Fn::ValueOfAll`; none of the types takes `ssm-secure`; stack "
+    "tags do not spread to resources; a creation that the process's end interrupts may leave a "
+    f"key; {_HELD}"
 )
 
 OPERATIONS: Mapping[str, Fidelity] = {

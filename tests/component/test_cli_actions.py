@@ -14,7 +14,7 @@ from cli.errors import (
     NothingToDoError,
     UnknownModelError,
 )
-from cli.status import status_of
+from cli.status import Parked, status_of
 from cli.watch import Watch
 from functions.jobs import JobStatus
 from functions.ledger import RolloutState, RunState
@@ -255,6 +255,37 @@ def test_the_status_tells_who_serves_who_challenges_and_who_waits() -> None:
     assert (seen.champion, seen.weight, seen.waiting) == (1, 5, 3)
     assert seen.weights == {"blue": 95, "green": 5}
     assert (seen.rollout_state, seen.last_state) == (RolloutState.SHIFTING, RunState.APPROVED)
+
+
+def cooling() -> Stage:
+    """Monday's training has begun, and tuesday's drop waits."""
+    stage = Stage(training={"cooldown": "1d"}, gates={"max_drop": 0.05})
+    for drop in ("monday", "tuesday"):
+        stage.drop(drop)
+        stage.settle()
+    return stage
+
+
+def test_the_status_names_the_runs_that_wait_and_what_for() -> None:
+    stage = cooling()
+
+    (seen,) = status_of(a_home(stage)).models
+
+    waiting = stage.run_of("tuesday")
+    assert seen.parked == [Parked(waiting.run, "COOLDOWN", waiting.message)]
+    assert "began at 12:00" in waiting.message
+    assert (seen.training, seen.reserved) == (0, 0.0)
+
+
+def test_a_run_that_waits_begins_when_a_person_asks_for_it() -> None:
+    stage = cooling()
+    home = a_home(stage)
+
+    asked = actions.train(home, MODEL, dataset="tuesday", folder=None)
+    a_watch(home, []).run(asked.run, attempt=asked.attempt)
+
+    assert (asked.run, asked.attempt) == (stage.run_of("tuesday").run, 1)
+    assert stage.run_of("tuesday").version == 2
 
 
 def test_a_record_is_found_by_run_rollout_and_drop() -> None:

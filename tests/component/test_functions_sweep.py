@@ -1,5 +1,7 @@
 """One record that is broken keeps the sweep from no other."""
 
+from dataclasses import replace
+
 import pytest
 
 from events.base import Event
@@ -8,9 +10,12 @@ from functions.aws.book import Book
 from functions.aws.bus import PublishError
 from functions.ledger import RETRY_AFTER, Record, RolloutState, Saying
 from functions.sweep.handler import Sweep, SweepError
+from functions.turn import taken
 from tests.builders import NOON, TRACE, a_drop, a_rollout, a_run, an_endpoint
-from tests.fakes.bus import FakeBus
+from tests.fakes.bus import FakeBus, envelope
 from tests.fakes.ledger import FakeLedger
+
+FIRED = envelope(ScheduleFired.source, ScheduleFired.detail_types[0], {})
 
 
 class _Picky(FakeBus):
@@ -98,3 +103,27 @@ def test_what_the_sweep_says_goes_on_with_the_records_trace() -> None:
     ours, new = (event.traceparent or "" for event in bus.said)
     assert (ours[:35], ours == TRACE) == (TRACE[:35], False)
     assert new[3:35] not in {"", TRACE[3:35]}
+
+
+def test_thousands_of_records_are_asked_for_in_one_pass_and_all_in_its_name() -> None:
+    runs = [a_run(run=f"{i:012x}", due_at=NOON) for i in range(1200)]
+    sweep, ledger, bus = a_sweep(*runs, batch=10_000)
+
+    told = taken(replace(sweep, workers=4), FIRED, "sweep", clock=lambda: NOON)
+
+    assert (len(told.outcome.asked), told.outcome.more) == (100, 1100)  # type: ignore[attr-defined]  # Swept
+    assert len(bus.names()) == 1200
+    assert ledger.overdue(NOON, limit=9) == ()
+    assert {entry.by for entry in ledger.notes} <= {"sweep", "nobody"}
+
+
+def test_a_pass_whose_time_is_over_leaves_the_rest_to_the_next() -> None:
+    runs = [a_run(run=f"{i:012x}", due_at=NOON) for i in range(1200)]
+    sweep, _, bus = a_sweep(*runs, batch=10_000)
+    slow = replace(sweep, clock=iter([0.0, 1.0, 51.0]).__next__)
+
+    slow(ScheduleFired(), NOON)
+    first = len(bus.names())
+    sweep(ScheduleFired(), NOON)
+
+    assert (first, len(bus.names())) == (500, 1200)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.embedded_aws import Core, core
+from tests.fakes.embedded_aws import Core, core, eventually
 
 ROLE = "arn:aws:iam::123456789012:role/any"
 BUS = "arn:aws:events:us-east-1:123456789012:event-bus/default"
@@ -80,7 +80,16 @@ class Stacks:
         return name
 
     def status(self, name: str) -> str:
-        return str(self.formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+        """Once nothing is in progress any more."""
+
+        def settled() -> str:
+            told = self.formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+            return "" if told.endswith("_IN_PROGRESS") else str(told)
+
+        return eventually(settled)
+
+    def living(self) -> list[str]:
+        return [each["StackName"] for each in self.formation.describe_stacks()["Stacks"]]
 
     def reasons(self, name: str) -> list[str]:
         events = self.formation.describe_stack_events(StackName=name)["StackEvents"]
@@ -117,6 +126,7 @@ def test_a_name_that_is_taken_fails_the_stack_and_leaves_what_has_it(
     told = f"Resource of type '{kind}' with identifier '{own}' already exists."
     assert told in stacks.reasons(second)
     third = stacks.create(kind, {**properties, member: own})
+    assert stacks.status(third) == "ROLLBACK_COMPLETE"
     assert told in stacks.reasons(third)
 
 
@@ -124,7 +134,9 @@ def test_a_name_that_is_taken_fails_the_stack_and_leaves_what_has_it(
 def test_a_name_that_is_free_again_can_be_given_again(stacks: Stacks, kind: str) -> None:
     member, properties = NAMED[kind]
     own = f"named-{uuid.uuid4().hex[:8]}"
-    stacks.formation.delete_stack(StackName=stacks.create(kind, {**properties, member: own}))
+    first = stacks.create(kind, {**properties, member: own})
+    stacks.formation.delete_stack(StackName=first)
+    eventually(lambda: first not in stacks.living())
 
     again = stacks.create(kind, {**properties, member: own})
 
@@ -156,7 +168,7 @@ def test_a_named_resource_that_would_have_to_be_replaced_is_refused(stacks: Stac
     assert any(told in each for each in stacks.reasons(name))
 
 
-def test_two_unnamed_global_tables_are_two(stacks: Stacks) -> None:
+def test_a_global_table_without_a_name_is_given_one_of_its_own(stacks: Stacks) -> None:
     kind, (_, properties) = "AWS::DynamoDB::GlobalTable", NAMED["AWS::DynamoDB::GlobalTable"]
     name = f"Names-{uuid.uuid4().hex[:8]}"
     resource = {"Type": kind, "Properties": properties}
@@ -164,6 +176,7 @@ def test_two_unnamed_global_tables_are_two(stacks: Stacks) -> None:
     stacks.formation.create_stack(StackName=name, TemplateBody=body)
     stacks.names.append(name)
 
+    assert stacks.status(name) == "CREATE_COMPLETE"
     told = stacks.formation.describe_stack_resources(StackName=name)["StackResources"]
 
     assert not told[0]["PhysicalResourceId"].endswith("-")

@@ -21,12 +21,19 @@ class Stack:
         self.name, self._formation = f"Types-{uuid.uuid4().hex[:8]}", aws.client("cloudformation")
         self._outputs = {name: {"Value": value} for name, value in outputs.items()}
         self._formation.create_stack(StackName=self.name, TemplateBody=self._body(resources))
+        self._wait("stack_create_complete")
 
     def update(self, resources: dict[str, Any]) -> None:
         self._formation.update_stack(StackName=self.name, TemplateBody=self._body(resources))
+        self._wait("stack_update_complete")
 
     def delete(self) -> None:
         self._formation.delete_stack(StackName=self.name)
+        self._wait("stack_delete_complete")
+
+    def _wait(self, waiter: str) -> None:
+        waits = self._formation.get_waiter(waiter)
+        waits.wait(StackName=self.name, WaiterConfig={"Delay": 1})
 
     @property
     def outputs(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A boto3 client that answers, or raises, what it is told, and keeps what it was asked."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -23,10 +24,22 @@ class FakeClient:
 
         return call
 
+    def get_paginator(self, operation: str) -> "_OnePage":
+        """Everything there is fits one page."""
+        return _OnePage(getattr(self, operation))
+
     def request(self, operation: str) -> dict[str, Any]:
         """What the only call of an operation asked for."""
         (found,) = [request for name, request in self.asked if name == operation]
         return found
+
+
+@dataclass(frozen=True)
+class _OnePage:
+    ask: Callable[..., dict[str, Any]]
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return [self.ask(**request)]
 
 
 def refused(code: str, message: str = "") -> ClientError:

@@ -80,6 +80,8 @@ def routed_to(raw: Envelope) -> list[str]:
 class Stage:
     """The functions, their world and its clock."""
 
+    patience = 1000
+    """How many moves it may take to come to rest."""
     paused = 0.0
     """Seconds that functions have waited inside their turns."""
     max_running = 20
@@ -138,7 +140,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="training",
-                role_arn="train",
+                role_arn="arn:aws:iam::123456789012:role/train",
                 max_running=self.max_running,
             ),
             "start_evaluation": StartEvaluation(
@@ -148,7 +150,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="evaluation",
-                role_arn="evaluate",
+                role_arn="arn:aws:iam::123456789012:role/evaluate",
             ),
             "gate_model": GateModel(
                 book=book,
@@ -165,7 +167,7 @@ class Stage:
                 endpoints=self.endpoints,
                 names=NAMES,
                 image="serving",
-                role_arn="serve",
+                role_arn="arn:aws:iam::123456789012:role/serve",
             ),
             "step_rollout": StepRollout(
                 book=book,
@@ -232,7 +234,7 @@ class Stage:
 
     def settle(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Deliver, retry and let AWS finish what it was asked, until nothing moves."""
-        for _ in range(1000):
+        for _ in range(self.patience):
             if until():
                 return
             if self.bus.queue:

@@ -95,6 +95,8 @@ class Spending:
     ) -> None:
         run = self.ledger.rows[(RunRecord.kind, run_id)]
         assert isinstance(run, RunRecord)
+        view = self.jobs.views.get(job)
+        self.hold(view is None or not view.ended, "S1", f"{job} has ended, and is to begin")
         by_itself = not run.asked and run.attempt == 1 and run.short_since is None
         last = max((each.at for each in self.begun.values()), default=None)
         if by_itself and last is not None:

@@ -18,7 +18,7 @@ def test_no_order_of_rules_breaks_a_world() -> None:
     [
         ("a drop without its marker counts as whole", "drops_in_pieces"),
         ("evidence forgets the event", "drops_"),
-        ("no capacity is a failure", "Fault.LIMIT"),
+        ("no capacity is a failure", "full=True"),
     ],
 )
 def test_a_planted_bug_is_told_in_its_shortest_story(bug: str, rule: str) -> None:

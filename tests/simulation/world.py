@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -14,7 +14,7 @@ from events.foreign import AlarmChanged, Foreign, ObjectCreated
 from functions.aws.refusals import NoRoomError
 from functions.definition import Deployed
 from functions.jobs import JobStatus
-from functions.ledger import RolloutRecord, RunRecord, RunState
+from functions.ledger import RolloutRecord, RunRecord
 from functions.registry import Approval, Version
 from tests.builders import MODEL, NAMES, NOON, a_deployed
 from tests.fakes.bus import Envelope
@@ -34,6 +34,7 @@ from tests.simulation.fakes import (
     WatchedRegistry,
 )
 from tests.simulation.guards import GUARDS, RAISED, TYPES, Spending
+from tests.simulation.hands import Hands
 from tests.simulation.invariants import Invariants, Sights, ViolationError, hold
 
 DURABLE = (ObjectCreated, AlarmChanged)
@@ -74,6 +75,8 @@ def deployed(approval: str, thrift: str, *, raised: bool = False) -> Deployed:
 class World(Stage):
     """A stage whose time is a queue of moments, each with what happens then."""
 
+    longest = LONGEST
+    most_turns = MOST_TURNS
     bus: TimedBus
     ledger: WatchedLedger
     traffic: LivingTraffic
@@ -142,8 +145,11 @@ class World(Stage):
                 self.spending,
             )
         )
+        self.hands = Hands(
+            self.ledger, self.endpoints, self.random, self.bus.said, self.spending.reached, hold
+        )
         self.ledger.watch = self.invariants.written
-        self.endpoints.watch = self.invariants.asked
+        self.endpoints.watch = self._asked
         self.registry.watch = self._version_told
 
     # time
@@ -154,13 +160,13 @@ class World(Stage):
 
     def run(self) -> str:
         """Until nothing moves any more; the digest of all that happened. Raises ViolationError."""
-        end = self.now + LONGEST
+        end = self.now + self.longest
         self.at(SWEEP_EVERY, "", self._tick)
         while self._moments:
             self._pass_on()
             if self.now > end:
                 still = [f"{r.kind} {r.key} {getattr(r, 'state', '')}" for r in self.open()]
-                raise ViolationError("L1", f"still open after {LONGEST}: {still}")
+                raise ViolationError("L1", f"still open after {self.longest}: {still}")
         self._at_rest()
         return self._digest.hexdigest()
 
@@ -236,7 +242,7 @@ class World(Stage):
 
     def _invoke(self, unit: str, raw: Envelope, *, attempt: int) -> None:
         self.turns += 1
-        hold(self.turns <= MOST_TURNS, "L4", f"no rest after {MOST_TURNS} turns")
+        hold(self.turns <= self.most_turns, "L4", f"no rest after {self.turns} turns")
         try:
             outcome = type(self.turn(unit, raw).outcome).__name__
         except _AGAIN as error:
@@ -321,9 +327,23 @@ class World(Stage):
         elif moved and self.chaos.happens(Fault.DEPLOY_FAILED, state=self.phase()):
             self.endpoints.give_up(model, "no capacity")
             self.invariants.undeployed(wanted)
+        elif self._is_stranded(model, moved=moved):
+            self.endpoints.strand(model)
         else:
             self.endpoints.settle(model)
         self._alarms_ring(model)
+
+    def _is_stranded(self, model: str, *, moved: bool) -> bool:
+        """Whether another fleet neither comes nor goes."""
+        endpoint = self.endpoints.endpoints.get(model)
+        if not moved or endpoint is None or endpoint.then is None or endpoint.now is None:
+            return False
+        other = endpoint.then.config != endpoint.now.config
+        return other and self.chaos.happens(Fault.ROLLBACK_FAILED, state=self.phase())
+
+    def _asked(self, model: str, before: Mapping[int, int], weights: Mapping[int, int]) -> None:
+        self.invariants.asked(model, before, weights)
+        self.hands.asked(model, self.now)
 
     def _alarms_ring(self, model: str) -> None:
         """A version that fails in service is seen by its alarm, some minutes later."""
@@ -359,6 +379,7 @@ class World(Stage):
             self._decides_later(version.version, Approval.APPROVED)
         if self.chaos.happens(Fault.PERSON_RETURNS):
             self._later(lambda: self.asks_back(version.version))
+        self._hands_on(self.hands)
 
     def _decides_later(self, version: int, word: Approval) -> None:
         self._later(lambda: self.decides(version, word))
@@ -376,6 +397,20 @@ class World(Stage):
         if known:
             self.note(f"a person wants v{version} back")
             self.bus.publish_by_hand(asks_back(self, version))
+
+    def _hands_on(self, hands: Hands) -> None:
+        if Fault.PERSON_CHANGES in self.chaos.kinds:
+            self._later(self._changes_the_endpoint)
+        if self.chaos.happens(Fault.CONFIG_DELETED):
+            self._later(hands.delete_configuration)
+
+    def _changes_the_endpoint(self) -> None:
+        """A person at the console, if a rollout is under way."""
+        rollout = self.hands.under_way()
+        if rollout is not None and self.chaos.happens(
+            Fault.PERSON_CHANGES, state=str(rollout.state)
+        ):
+            self.note(f"a person changes the endpoint: {self.hands.change(rollout)}")
 
     def asks_for_runs(self) -> None:
         """`sluice train` for every run; only one that failed is to be begun once more."""
@@ -408,13 +443,15 @@ class World(Stage):
 
     def _at_rest(self) -> None:
         hold(not self.open(), "L4", f"still open: {[f'{r.kind} {r.key}' for r in self.open()]}")
-        self.invariants.at_rest(serving=self.serving, champion=self.champion)
-        writes, waits = self.ledger.writes, self._people_are_waited_for()
+        self.hands.at_rest()
+        self.invariants.at_rest(
+            serving={} if self.hands.left or self.hands.gone else self.serving,
+            champion=self.champion,
+            left=self.hands.left,
+        )
+        writes = self.ledger.writes
         self.sweep()
-        hold(waits or self.ledger.writes == writes, "L5", "the sweep wrote on a world at rest")
-
-    def _people_are_waited_for(self) -> bool:
-        return any(run.state is RunState.HELD for run in self.ledger.all(RunRecord))
+        hold(self.ledger.writes == writes, "L5", "the sweep wrote on a world at rest")
 
 
 class Calm:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from cli import render
+from cli.status import ModelStatus, Parked, Status
 from functions.evidence import Evidence
 from functions.ledger import RunState
 from tests.builders import a_run
@@ -34,3 +35,29 @@ def test_square_brackets_are_words_and_not_colours() -> None:
     line = Evidence(kind="RUN", key="x", at=NOW, by="gate_model", text="see [/issue] [bold]7")
 
     assert "see [/issue] [bold]7" in printed(render.timeline([line]), width=100)
+
+
+def test_a_model_tells_what_waits_for_what_and_what_trainings_cost_today() -> None:
+    model = ModelStatus(
+        model="digits",
+        champion=3,
+        endpoint="InService",
+        weights={},
+        rollout=None,
+        rollout_state=None,
+        weight=None,
+        waiting=None,
+        last_run=None,
+        last_state=None,
+        parked=[Parked("0123456789ab", "OVER_BUDGET", "per_day [bold]= 5")],
+        training=2,
+        spent=3.456,
+        reserved=1.4,
+    )
+    console = Console(file=io.StringIO(), width=120)
+
+    render.status(console, Status(where="here", stage="dev", models=[model], overdue=0))
+
+    shown = str(console.file.getvalue())  # type: ignore[attr-defined]  # a StringIO
+    assert "run 0123456789ab waits, OVER_BUDGET: per_day [bold]= 5\n" in shown
+    assert "2 training; 3.46 USD today, up to 1.40 more reserved\n" in shown

@@ -23,7 +23,7 @@ def test_settings_come_back_as_they_went() -> None:
 
 
 def test_a_setting_nobody_chose_takes_its_default() -> None:
-    assert SweepSettings.from_environment(SweepSettings(**COMMON).environment()).batch == 100
+    assert SweepSettings.from_environment(SweepSettings(**COMMON).environment()).batch == 10_000
 
 
 @pytest.mark.parametrize("bucket", ["data", "123", "true", "null", '{"Ref": "Bucket"}'])

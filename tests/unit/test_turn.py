@@ -46,7 +46,7 @@ def test_an_accepted_drop_puts_none_of_its_rows_or_files_into_the_log() -> None:
             roll_back.Return(a_champion(), Reason.ALARM, "3 of 3"),
             {"reason": "ALARM", "message": "3 of 3"},
         ),
-        (Swept(("RUN r: nothing",)), {"asked": ("RUN r: nothing",)}),
+        (Swept(("RUN r: nothing",)), {"asked": ("RUN r: nothing",), "more": 0}),
     ],
 )
 def test_an_outcome_is_logged_in_its_short_words(outcome: object, said: dict[str, object]) -> None:

@@ -57,9 +57,8 @@ class ScalingPolicy(_ScalingProvider):
     named_by = "PolicyName"
 
     def look(self, ask: Ask, name: str) -> object:
-        return self.scaling.describe_scaling_policies(PolicyNames=[name], **_target(ask))[
-            "ScalingPolicies"
-        ]
+        told = self.scaling.describe_scaling_policies(PolicyNames=[name], **_target(ask))
+        return name in [each["PolicyName"] for each in told["ScalingPolicies"]]
 
     def create(self, ask: Ask) -> Made:
         arn = self._put(ask)
