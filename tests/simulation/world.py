@@ -15,6 +15,7 @@ from functions.aws.refusals import NoRoomError
 from functions.definition import Deployed
 from functions.jobs import JobStatus
 from functions.ledger import RolloutRecord, RunRecord
+from functions.orphans import INSPECTED_EVERY
 from functions.registry import Approval, Version
 from tests.builders import MODEL, NAMES, NOON, a_deployed
 from tests.fakes.bus import Envelope
@@ -261,7 +262,7 @@ class World(Stage):
     def _look_around(self) -> None:
         """Whatever was begun ends some time."""
         for name in self.jobs.running():
-            if name not in self._timed:
+            if name not in self._timed and name not in self.hands.orphans:
                 self._timed.add(name)
                 self.invariants.job_started(name)
                 minutes = self._takes()
@@ -397,6 +398,16 @@ class World(Stage):
         if known:
             self.note(f"a person wants v{version} back")
             self.bus.publish_by_hand(asks_back(self, version))
+
+    def leaves_an_orphan(self) -> None:
+        """A job runs that no record knows, until the hour's inspection stops it."""
+        self._wait_for_its_end(self.hands.orphan(self.jobs, len(self.hands.orphans)))
+
+    def _wait_for_its_end(self, orphan: str) -> None:
+        if orphan in self.jobs.running():
+            into = timedelta(seconds=self.now.timestamp() % INSPECTED_EVERY.total_seconds())
+            self.at(INSPECTED_EVERY - into, "", self.sweep)
+            self.at(INSPECTED_EVERY - into, "", lambda: self._wait_for_its_end(orphan))
 
     def _hands_on(self, hands: Hands) -> None:
         if Fault.PERSON_CHANGES in self.chaos.kinds:
