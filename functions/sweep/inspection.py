@@ -51,8 +51,7 @@ class Inspection:
         match found.kind:
             case Kind.TRAINING | Kind.EVALUATION:
                 named = self.names.run_of(found.name)
-                run = self.book.get(RunRecord, named[1]) if named else None
-                return owns_job(run, found.name)
+                return owns_job(self.book.get(RunRecord, named[1]) if named else None)
             case Kind.ENDPOINT:
                 model = self.names.model_of(found.name)
                 return owns_endpoint(self.book.get(EndpointRecord, model) if model else None)

@@ -410,18 +410,22 @@ class World(Stage):
             self.at(INSPECTED_EVERY - into, "", lambda: self._wait_for_its_end(orphan))
 
     def _hands_on(self, hands: Hands) -> None:
-        if Fault.PERSON_CHANGES in self.chaos.kinds:
-            self._later(self._changes_the_endpoint)
         if self.chaos.happens(Fault.CONFIG_DELETED):
             self._later(hands.delete_configuration)
+        if Fault.PERSON_CHANGES in self.chaos.kinds and self.random.random() < 0.5:
+            self._later(self._changes_the_endpoint)
 
-    def _changes_the_endpoint(self) -> None:
-        """A person at the console, if a rollout is under way."""
+    def _changes_the_endpoint(self, patience: int = 100) -> None:
+        """A person at the console, as soon as a rollout is under way."""
         rollout = self.hands.under_way()
-        if rollout is not None and self.chaos.happens(
-            Fault.PERSON_CHANGES, state=str(rollout.state)
-        ):
-            self.note(f"a person changes the endpoint: {self.hands.change(rollout)}")
+        if self.chaos.over or not patience:
+            return
+        if rollout is None:
+            wait = timedelta(minutes=self.random.randint(1, 9))
+            self.at(wait, "", lambda: self._changes_the_endpoint(patience - 1))
+            return
+        self.chaos.strikes(Fault.PERSON_CHANGES, state=str(rollout.state))
+        self.note(f"a person changes the endpoint: {self.hands.change(rollout)}")
 
     def asks_for_runs(self) -> None:
         """`sluice train` for every run; only one that failed is to be begun once more."""
