@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from events.catalog import TrainingRequested
 from events.foreign import AlarmChanged, Foreign, ObjectCreated
-from functions.aws.refusals import NoRoomError
+from functions.aws.refusals import NoRoomError, RefusedError
 from functions.definition import Deployed
 from functions.jobs import JobStatus
 from functions.ledger import RolloutRecord, RunRecord
@@ -47,7 +47,7 @@ MOST_TURNS = 4000
 _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
-_AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError)
+_AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError, RefusedError)
 _QUICK = {
     "steps": [50, 100],
     "bake": "5m",
