@@ -48,7 +48,7 @@ class Hands:
 
     def change(self, rollout: RolloutRecord) -> str:
         """One of the things that people do; what it was."""
-        ways = {
+        ways: dict[str, Callable[[RolloutRecord], None]] = {
             "other weights": self._weigh,
             "another configuration": self._configure,
             "deleted and made again": self._make_again,
