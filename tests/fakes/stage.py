@@ -148,7 +148,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="training",
-                role_arn="train",
+                role_arn="arn:aws:iam::123456789012:role/train",
                 max_running=self.max_running,
             ),
             "start_evaluation": StartEvaluation(
@@ -158,7 +158,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="evaluation",
-                role_arn="evaluate",
+                role_arn="arn:aws:iam::123456789012:role/evaluate",
             ),
             "gate_model": GateModel(
                 book=book,
@@ -175,7 +175,7 @@ class Stage:
                 endpoints=self.endpoints,
                 names=NAMES,
                 image="serving",
-                role_arn="serve",
+                role_arn="arn:aws:iam::123456789012:role/serve",
             ),
             "step_rollout": StepRollout(
                 book=book,

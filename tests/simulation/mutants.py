@@ -218,9 +218,9 @@ MUTANTS = (
     ),
     Mutant(
         "a candidate that is worse is let through",
-        "gate_model/decide.py",
-        "if compared is not None and not compared.low >= -gates.max_drop:",
-        "if compared is not None and not compared.high >= -gates.max_drop - 0.2:",
+        "gate_model/rules.py",
+        "    if margin > 0:",
+        "    if compared.high > -gates.max_drop - 0.2:",
     ),
     Mutant(
         "a verdict beside another champion counts",

@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 from functions.registry import Approval
 from tests.builders import MODEL
 from tests.fakes.stage import SWEEP_EVERY
+from tests.simulation.adapterpoints import MODES
 from tests.simulation.chaos import Chaos, Fault, applies
-from tests.simulation.crashpoints import MODES
 from tests.simulation.world import World
 
 SCORES = (0.95, 0.5, 0.96, 0.97, 0.98)
