@@ -31,7 +31,7 @@ class FakeInventory(Inventory):
             for name in self.jobs.running():
                 training = name in self.jobs.trainings
                 yield Found(Kind.TRAINING if training else Kind.EVALUATION, name, NOON)
-            for model in self.endpoints.endpoints:
+            for model in [m for m, e in self.endpoints.endpoints.items() if not e.deleting]:
                 yield Found(Kind.ENDPOINT, self.names.endpoint(model), NOON)
 
     def made_since(self, since: datetime) -> Iterator[Found]:
