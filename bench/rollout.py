@@ -157,7 +157,7 @@ class Draw:
             requests,
             errors=int(random.binomial(requests, errors)),
             slower=0 if self._limit is None else int((took > self._limit).sum()),
-            latency_p99=float(np.quantile(took, 0.99)),
+            latency_p99=float(np.partition(took, int(0.99 * requests))[int(0.99 * requests)]),
         )
 
 

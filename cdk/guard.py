@@ -18,7 +18,7 @@ _RULES = {
         "The runtime is the Python that synthesizes: only its own bytecode can be bundled"
         " unchecked, which halves a cold start (ADR 19)"
     ),
-    "SQS3": "This queue is itself a dead-letter queue: rules and functions send to it what failed",
+    "SQS3": "This queue is itself an end: what failed, or what a person is told, is sent to it",
 }
 
 
@@ -40,6 +40,7 @@ def without_resource(stack: SluiceStack) -> Iterable[tuple[IConstruct, str]]:
     roles = stack.roles
     for role in (roles.training, roles.evaluation, roles.serving):
         yield role, "PutMetricData (held to SageMaker's namespace) and ECR login take no resource"
+    yield stack.handlers["sweep"].role, "SageMaker's List calls only read, and take no resource"
     yield stack.handlers["step_rollout"].role, "GetMetricData only reads, and takes no resource"
 
 

@@ -29,7 +29,14 @@ class ExecutionRoles(Construct):
         )
         self.evaluation = self._role("Evaluation", "evaluate", "ProcessingJobs")
         self.evaluation.add_to_policy(
-            _allow(_READ, [f"{data}/holdouts/*", f"{artifacts}/runs/*", *code])
+            _allow(
+                _READ,
+                [
+                    *(f"{data}/{folder}/*" for folder in ("holdouts", "drops")),
+                    *(f"{artifacts}/{folder}/*" for folder in ("runs", "datasets")),
+                    *code,
+                ],
+            )
         )
         self.evaluation.add_to_policy(
             _allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"{artifacts}/runs/*"])

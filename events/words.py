@@ -106,6 +106,19 @@ class Reason(StrEnum):
     """It surely fails more often than the champion, by more than `[rollout] max_errors`."""
     TOO_SLOW = "TOO_SLOW"
     """Its typical minute's p99 is above `[serving] latency`, and the champion's is not."""
+    ENDPOINT_CHANGED = "ENDPOINT_CHANGED"
+    """Somebody else changed or deleted the endpoint during a rollout: it is left as it is, until
+    the next version is approved."""
+    ENDPOINT_STRANDED = "ENDPOINT_STRANDED"
+    """An update neither ended nor could be undone (`UpdateRollbackFailed`, `Failed`): the champion
+    is placed alone, a few times."""
+    ENDPOINT_STUCK = "ENDPOINT_STUCK"
+    """SageMaker has been at work on the endpoint for over an hour; the rollout goes on waiting."""
+    ARTIFACT_MISSING = "ARTIFACT_MISSING"
+    """A model, or the artifact it is made of, was deleted; put it back, or train anew."""
+    ORPHANED = "ORPHANED"
+    """Something of SageMaker's has our prefix and no record: jobs are stopped, configurations that
+    nothing uses deleted, everything else is only told."""
     ASKED_BY_PERSON = "ASKED_BY_PERSON"
     """A person rejected the version or asked for the traffic back."""
     BAD_EVENT = "BAD_EVENT"

@@ -19,6 +19,8 @@ class EndpointView:
     weights: Mapping[str, int]
     """Percent of traffic by variant, as in effect."""
     failure: str = ""
+    made: datetime | None = None
+    """When it was made: one that was deleted and made again has another time."""
 
     @property
     def in_service(self) -> bool:
@@ -48,6 +50,17 @@ class Hardware:
     """The instance type where it is not the first choice: then the configuration is another one."""
     machine_image: str | None = None
     """SageMaker's name of the machine image under the container; None leaves the choice to it."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A configuration as the ledger knows it: all it takes to make it again."""
+
+    config: str
+    placements: tuple[Placement, ...]
+    instance: str
+    machine_image: str | None = None
+    """As in `Hardware`."""
 
 
 MINUTE = timedelta(minutes=1)

@@ -69,6 +69,14 @@ class EvaluationPlaces:
         return self._input / "holdout"
 
     @property
+    def dataset(self) -> Path:
+        return self._input / "dataset" / "dataset.json"
+
+    @property
+    def rows(self) -> Path:
+        return self._input / "train"
+
+    @property
     def output(self) -> Path:
         return self.base / "processing" / "output"
 

@@ -45,7 +45,7 @@ def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | No
         table = tables.table(path, config.format, (*columns, config.target))
         if of_model is None:
             filled(path, len(table))
-        parts.append(checked(table, columns, config, path))
+        parts.append(checked(table, columns, config, path.name))
     rows = Rows(
         columns,
         torch.cat([part.raw_NF for part in parts]) if parts else torch.empty(0, 0),
@@ -115,14 +115,14 @@ def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> t
     return tuple(columns)
 
 
-def checked(table: pa.Table, columns: tuple[str, ...], config: Config, path: Path) -> Rows:
+def checked(table: pa.Table, columns: tuple[str, ...], config: Config, where: str) -> Rows:
     """The rows of a table, once nothing in them is found that a model must not learn from."""
     raw_NF = np.empty((table.num_rows, len(columns)), dtype=np.float32)
     for index, name in enumerate(columns):
-        values = _numbers(table, name, path.name)
-        _within(values, name, config.bounds, path.name)
+        values = _numbers(table, name, where)
+        _within(values, name, config.bounds, where)
         raw_NF[:, index] = values
-    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, path.name))
+    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, where))
 
 
 def _numbers(table: pa.Table, name: str, where: str) -> Column:

@@ -64,6 +64,11 @@ def is_of_input(error: Exception) -> bool:
     return isinstance(error, ConfigError | CodeError | DataError | ArtifactError)
 
 
+def is_of_machine(error: Exception) -> bool:
+    """Whether it says nothing of a model: memory or disk ran out."""
+    return is_full(error) or _out_of_memory(error) is not None
+
+
 def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 

@@ -67,20 +67,6 @@ def accuracy(matrices: Ints) -> Floats:
     return _ratio(_hits(matrices).sum(axis=-1), matrices.sum(axis=(-2, -1)))
 
 
-def log_loss(labels: Ints, probabilities: Floats) -> float:
-    picked = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.clip(picked, 1e-12, 1.0)).mean())
-
-
-def calibration_error(labels: Ints, probabilities: Floats, *, bins: int = 10) -> float:
-    """ECE: how far confidence is from accuracy, in equal bins (Guo et al., 2017)."""
-    confidence = probabilities.max(axis=1)
-    correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(bin_of, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
 def _hits(matrices: Ints) -> Ints:
     return np.diagonal(matrices, axis1=-2, axis2=-1)
 

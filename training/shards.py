@@ -91,8 +91,8 @@ def surveyed(files: Sequence[Path], columns: tuple[str, ...], config: Config) ->
     seen: set[int] = set()
     for path, group in _parts(files, config.format):
         begin, count = sum(piece.rows for piece in pieces), 0
-        for table in tables.stream(path, config.format, (*columns, config.target), group=group):
-            rows = data.checked(table, columns, config, path)
+        for table in tables.batches(path, config.format, (*columns, config.target), group=group):
+            rows = data.checked(table, columns, config, path.name)
             seen |= set(torch.unique(rows.labels_N).tolist())
             if sum(map(len, samples)) < _MOST_SAMPLED:
                 samples.append(
@@ -235,7 +235,7 @@ def _chunks(piece: Piece, shards: Shards) -> Iterator[Chunk]:
     """Rows that the survey has checked already."""
     wanted = (*shards.columns, shards.config.target)
     at = piece.first
-    for table in tables.stream(piece.path, shards.config.format, wanted, group=piece.group):
+    for table in tables.batches(piece.path, shards.config.format, wanted, group=piece.group):
         yield Chunk(at, table)
         at += len(table)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 1 << 24  # bytes of text in the reader's hands at once; no row may be longer
 _BUFFER: Final = 1 << 20  # bytes of a parquet column
-_ROWS: Final = 1 << 15  # of a parquet file in one chunk of a stream
+_ROWS: Final = 1 << 15  # of a portion
 
 
 def names(path: Path, format: str) -> list[str]:
@@ -45,13 +45,24 @@ def groups(path: Path, format: str) -> list[tuple[int, int]]:
     return found
 
 
-def stream(
-    path: Path, format: str, columns: Sequence[str], *, group: int | None = None
+def batches(
+    path: Path,
+    format: str,
+    columns: Sequence[str],
+    *,
+    texts: Sequence[str] = (),
+    group: int | None = None,
 ) -> Iterator[pa.Table]:
-    """The same rows a few at a time, of one row group or of all of them."""
-    chunks = _told(path, format, lambda: _STREAMS[format](path, list(columns), group))
-    while (chunk := _told(path, format, lambda: next(chunks, None))) is not None:
-        yield chunk
+    """The same rows in portions; `texts` are further columns that need not be numbers.
+
+    Files are read as the portions are taken, but JSON lines with `texts`: a file at a time. Of a
+    parquet file one row group is read, or all of them.
+    """
+    portions = _told(
+        path, format, lambda: _STREAMS[format](path, list(columns), list(texts), group)
+    )
+    while (portion := _told(path, format, lambda: next(portions, None))) is not None:
+        yield portion
 
 
 def _told(path: Path, format: str, read: Callable[[], Any]) -> Any:
@@ -90,15 +101,18 @@ def _row_groups(path: Path) -> list[tuple[int, int]]:
     return [(index, about.row_group(index).num_rows) for index in range(about.num_row_groups)]
 
 
-def _parquet_stream(path: Path, columns: list[str], group: int | None) -> Iterator[pa.Table]:
+def _parquet_stream(
+    path: Path, columns: list[str], texts: list[str], group: int | None
+) -> Iterator[pa.Table]:
     """Columns are decoded from a small buffer: a row group is never whole in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    wanted = _all(columns, texts)
     with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
         chosen = None if group is None else [group]
-        for batch in file.iter_batches(_ROWS, row_groups=chosen, columns=columns):
-            yield pa.Table.from_batches([batch]).select(columns)
+        for batch in file.iter_batches(_ROWS, row_groups=chosen, columns=wanted):
+            yield pa.Table.from_batches([batch]).select(wanted)
 
 
 def _csv_names(path: Path) -> list[str]:
@@ -111,27 +125,33 @@ def _csv(path: Path, columns: list[str]) -> pa.Table:
     from pyarrow import csv as reader
 
     with pa.OSFile(str(path)) as file:
-        return reader.read_csv(file, **_csv_options(columns))
+        return reader.read_csv(file, **_csv_options(columns, []))
 
 
-def _csv_stream(path: Path, columns: list[str], _group: int | None) -> Iterator[pa.Table]:
+def _csv_stream(
+    path: Path, columns: list[str], texts: list[str], _group: int | None
+) -> Iterator[pa.Table]:
     import pyarrow as pa
     from pyarrow import csv as reader
 
-    with pa.OSFile(str(path)) as file, reader.open_csv(file, **_csv_options(columns)) as batches:
-        for batch in batches:
+    with (
+        pa.OSFile(str(path)) as file,
+        reader.open_csv(file, **_csv_options(columns, texts)) as rows,
+    ):
+        for batch in rows:
             yield pa.Table.from_batches([batch])
 
 
-def _csv_options(columns: list[str]) -> dict[str, Any]:
+def _csv_options(columns: list[str], texts: list[str]) -> dict[str, Any]:
     import pyarrow as pa
     from pyarrow import csv as reader
 
+    types = dict.fromkeys(texts, pa.string()) | dict.fromkeys(columns, pa.float64())
     return {
         "read_options": reader.ReadOptions(block_size=_BLOCK),
         "parse_options": reader.ParseOptions(newlines_in_values=True),
         "convert_options": reader.ConvertOptions(
-            include_columns=columns, column_types=dict.fromkeys(columns, pa.float64())
+            include_columns=_all(columns, texts), column_types=types
         ),
     }
 
@@ -145,27 +165,39 @@ def _jsonl_names(path: Path) -> list[str]:
     return list(row)
 
 
-def _jsonl(path: Path, columns: list[str]) -> pa.Table:
+def _jsonl_stream(
+    path: Path, columns: list[str], texts: list[str], _group: int | None
+) -> Iterator[pa.Table]:
+    """What a text column holds is known at the end of the file; of numbers it is known before."""
+    import pyarrow as pa
+    from pyarrow import json as reader
+
+    wanted = _all(columns, texts)
+    if texts:
+        for batch in _jsonl(path, columns, others="infer").select(wanted).to_batches(_ROWS):
+            yield pa.Table.from_batches([batch])
+        return
+    with (
+        pa.OSFile(str(path)) as file,
+        reader.open_json(file, **_jsonl_options(columns, "ignore")) as rows,
+    ):
+        for batch in rows:
+            yield pa.Table.from_batches([batch]).select(wanted)
+
+
+def _all(columns: list[str], texts: list[str]) -> list[str]:
+    return list(dict.fromkeys((*columns, *texts)))
+
+
+def _jsonl(path: Path, columns: list[str], *, others: str = "ignore") -> pa.Table:
     import pyarrow as pa
     from pyarrow import json as reader
 
     with pa.OSFile(str(path)) as file:
-        return reader.read_json(file, **_jsonl_options(columns))
+        return reader.read_json(file, **_jsonl_options(columns, others))
 
 
-def _jsonl_stream(path: Path, columns: list[str], _group: int | None) -> Iterator[pa.Table]:
-    import pyarrow as pa
-    from pyarrow import json as reader
-
-    with (
-        pa.OSFile(str(path)) as file,
-        reader.open_json(file, **_jsonl_options(columns)) as batches,
-    ):
-        for batch in batches:
-            yield pa.Table.from_batches([batch]).select(columns)
-
-
-def _jsonl_options(columns: list[str]) -> dict[str, Any]:
+def _jsonl_options(columns: list[str], others: str) -> dict[str, Any]:
     import pyarrow as pa
     from pyarrow import json as reader
 
@@ -174,7 +206,7 @@ def _jsonl_options(columns: list[str]) -> dict[str, Any]:
         "parse_options": reader.ParseOptions(
             explicit_schema=pa.schema([(name, pa.float64()) for name in columns]),
             newlines_in_values=False,
-            unexpected_field_behavior="ignore",
+            unexpected_field_behavior=others,
         ),
     }
 

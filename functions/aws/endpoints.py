@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from functions.aws.answers import fault_in, version_in
 from functions.aws.refusals import (
     NOT_DONE,
+    MissingError,
     NoRoomError,
     NotDone,
     Refusal,
@@ -16,7 +17,7 @@ from functions.aws.refusals import (
     message,
     refusal,
 )
-from functions.endpoint import EndpointView, Hardware, Placement, Probe
+from functions.endpoint import EndpointView, Hardware, Placement, Probe, Standing
 from functions.names import Names
 
 if TYPE_CHECKING:
@@ -46,11 +47,15 @@ class Endpoints:
         self._names = names
 
     def config_name(
-        self, model: str, placements: Sequence[Placement], *, fallback: str = ""
+        self, model: str, placements: Sequence[Placement], *, fallback: str = "", again: int = 0
     ) -> str:
-        """The name of the configuration with these placements; weights do not count."""
+        """The name of the configuration with these placements; weights do not count.
+
+        SageMaker takes no update to the name that is there: the same `again` has another one.
+        """
         variants: dict[str, object] = {p.variant: [p.version, p.model_digest] for p in placements}
         on = {"instance": fallback} if fallback else {}
+        on |= {"again": str(again)} if again else {}
         return self._names.endpoint_config(model, variants | on)
 
     def view(self, model: str) -> EndpointView | None:
@@ -70,35 +75,64 @@ class Endpoints:
             config=seen["EndpointConfigName"],
             weights=_percent(weights),
             failure=seen.get("FailureReason", ""),
+            made=seen["CreationTime"],
         )
 
     def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
         """Bring the endpoint to these variants (a new fleet); the configuration's name.
 
-        Doing it again changes nothing. Raises EndpointBusyError, NoRoomError, RefusedError.
+        Doing it again changes nothing. Raises EndpointBusyError, NoRoomError, RefusedError; of the
+        last MissingError when the artifact of a model is gone.
         """
         config = self.config_name(model, placements, fallback=hardware.fallback)
+        standing = Standing(config, tuple(placements), hardware.instance, hardware.machine_image)
         try:
             for placement in placements:
                 self._ensure_model(model, placement, hardware)
-            self._ensure_config(config, model, placements, hardware)
+            self._ensure_config(model, standing)
             self._ensure_endpoint(model, config)
         except NOT_DONE as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
         return config
 
-    def shift(self, model: str, weights: Mapping[str, int]) -> None:
-        """Give each variant its percent of traffic; raises EndpointBusyError while updating."""
+    def restore(self, model: str, standing: Standing) -> None:
+        """Bring the endpoint to this configuration, out of whatever state, with models that are.
+
+        Doing it again changes nothing. Raises as `place` does.
+        """
         try:
-            self._client.update_endpoint_weights_and_capacities(
-                EndpointName=self._names.endpoint(model),
-                DesiredWeightsAndCapacities=[
-                    {"VariantName": variant, "DesiredWeight": percent * _WEIGHT_PER_PERCENT}
-                    for variant, percent in weights.items()
-                ],
-            )
-        except ClientError as error:
+            self._remake(model, standing)
+            self._ensure_endpoint(model, standing.config)
+        except NOT_DONE as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+
+    def shift(self, model: str, weights: Mapping[str, int], standing: Standing) -> bool:
+        """Give each variant its percent of traffic; whether `standing` had to be made again.
+
+        Raises EndpointBusyError while updating, MissingError when a model of it is gone.
+        """
+        try:
+            self._give(model, weights)
+        except ClientError as error:
+            if refusal(error) is not Refusal.NOT_THERE:
+                _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+        else:
+            return False
+        try:
+            self._remake(model, standing)
+            self._give(model, weights)
+        except NOT_DONE as error:
+            _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+        return True
+
+    def _give(self, model: str, weights: Mapping[str, int]) -> None:
+        self._client.update_endpoint_weights_and_capacities(
+            EndpointName=self._names.endpoint(model),
+            DesiredWeightsAndCapacities=[
+                {"VariantName": variant, "DesiredWeight": percent * _WEIGHT_PER_PERCENT}
+                for variant, percent in weights.items()
+            ],
+        )
 
     def remove(self, model: str) -> None:
         """Take the endpoint away; configurations and models stay. One not there is fine.
@@ -133,8 +167,11 @@ class Endpoints:
         return Probe(variant=variant, ok=not fault, version=version, message=fault)
 
     def _ensure_model(self, model: str, placement: Placement, hardware: Hardware) -> None:
-        _unless_there(
-            lambda: self._client.create_model(
+        _unless_there(lambda: self._create_model(model, placement, hardware))
+
+    def _create_model(self, model: str, placement: Placement, hardware: Hardware) -> None:
+        try:
+            self._client.create_model(
                 ModelName=self._names.deployed_model(model, placement.version),
                 ExecutionRoleArn=hardware.role_arn,
                 EnableNetworkIsolation=True,
@@ -149,12 +186,21 @@ class Endpoints:
                     },
                 },
             )
-        )
+        except ClientError as error:
+            if refusal(error) is Refusal.NOT_THERE:
+                raise MissingError(f"version {placement.version}: {message(error)}") from error
+            raise
 
-    def _ensure_config(
-        self, config: str, model: str, placements: Sequence[Placement], hardware: Hardware
-    ) -> None:
-        instance = cast("ProductionVariantInstanceTypeType", hardware.instance)
+    def _remake(self, model: str, standing: Standing) -> None:
+        try:
+            self._ensure_config(model, standing)
+        except ClientError as error:
+            if refusal(error) is Refusal.NOT_THERE:
+                raise MissingError(f"{standing.config}: {message(error)}") from error
+            raise
+
+    def _ensure_config(self, model: str, standing: Standing) -> None:
+        instance = cast("ProductionVariantInstanceTypeType", standing.instance)
         variants: list[ProductionVariantTypeDef] = [
             {
                 "VariantName": p.variant,
@@ -163,14 +209,14 @@ class Endpoints:
                 "InitialInstanceCount": 1,
                 "InitialVariantWeight": p.weight * _WEIGHT_PER_PERCENT,
             }
-            for p in placements
+            for p in standing.placements
         ]
-        if hardware.machine_image is not None:
-            machine = cast("ProductionVariantInferenceAmiVersionType", hardware.machine_image)
+        if standing.machine_image is not None:
+            machine = cast("ProductionVariantInferenceAmiVersionType", standing.machine_image)
             variants = [{**variant, "InferenceAmiVersion": machine} for variant in variants]
         _unless_there(
             lambda: self._client.create_endpoint_config(
-                EndpointConfigName=config, ProductionVariants=variants
+                EndpointConfigName=standing.config, ProductionVariants=variants
             )
         )
 

@@ -41,7 +41,6 @@ from functions.gate_model.rules import Report
 from functions.gate_model.settings import GateModelSettings
 from functions.jobs import JobStatus, JobView
 from functions.ledger import (
-    ASK_PERSON_AFTER,
     RETRY_AFTER,
     EndpointRecord,
     Record,
@@ -212,10 +211,8 @@ def _news(verdict: Verdict) -> RunNews:
 def _due(verdict: Verdict, now: datetime) -> datetime | None:
     """When an approval that nobody acted on is asked about."""
     match verdict:
-        case Approve():
+        case Approve() | AskHuman():
             return now + RETRY_AFTER
-        case AskHuman():
-            return now + ASK_PERSON_AFTER
         case Reject():
             return None
 

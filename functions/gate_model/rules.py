@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import isfinite
+from statistics import NormalDist
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +14,10 @@ from functions.judgement import Gates
 
 _FEW = 30
 """Rows under which a slice's own accuracy says little."""
+_NORMAL = NormalDist()
+_CHANCE = 0.9
+_ENDLESS = 1e4
+"""Times the rows there are: that many are nobody's advice."""
 
 
 class _Told(BaseModel):
@@ -35,9 +40,7 @@ class Comparison(_Told):
     difference: float
     low: float
     high: float
-    confidence: float
-    rows_to_decide: int | None = None
-    """How many rows would show this difference nine times in ten."""
+    confidence: float = Field(gt=0, lt=1)
 
 
 class Slice(_Told):
@@ -162,13 +165,20 @@ def _relative(compared: Comparison, gates: Gates, *, rows: int) -> Finding:
     rule = f"{against(compared)}, [gates] max_drop = {gates.max_drop:g}"
     if compared.high < -gates.max_drop:
         return Finding(Weight.BAD, rule, Reason.WORSE_THAN_CHAMPION, margin)
-    said = f"{rule}: {rows} rows cannot decide it{_would(compared, rows)}"
+    said = f"{rule}: {rows} rows cannot decide it{_would(compared, gates, rows)}"
     return Finding(Weight.UNSURE, said, Reason.UNDECIDED, margin)
 
 
-def _would(compared: Comparison, rows: int) -> str:
-    needed = compared.rows_to_decide
-    return f", about {needed} would" if needed is not None and needed > rows else ""
+def _would(compared: Comparison, gates: Gates, rows: int) -> str:
+    """How many rows would show the same difference nine times in ten, by its error on these."""
+    effect = compared.difference + gates.max_drop
+    if effect <= 0:
+        return ""
+    sure = _NORMAL.inv_cdf(0.5 + compared.confidence / 2)
+    error = (compared.high - compared.low) / 2 / sure
+    reach = (sure + _NORMAL.inv_cdf(_CHANCE)) * error / effect
+    times = reach * reach
+    return f", about {float(f'{rows * times:.1e}'):.0f} would" if 1 < times < _ENDLESS else ""
 
 
 def _slices(report: Report, gates: Gates) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from functions.ledger import (
 from functions.machines import RolloutNews, RunNews
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
+from functions.standing import placements
 
 SHOWN_WITHIN = timedelta(minutes=10)
 """From then on a version that the registry does not show is taken to be deleted."""
@@ -227,23 +228,6 @@ def _outdated(run: RunRecord, champion: Champion | None) -> bool:
     if run.state is not RunState.APPROVED or by_person:
         return False
     return run.against != (champion.version if champion else None)
-
-
-def placements(champion: Champion | None, challenger: Champion) -> tuple[Placement, ...]:
-    """Who stands where: all traffic with the champion, or with a first version."""
-    if champion is None:
-        return (_placed(challenger, 100),)
-    return (_placed(champion, 100), _placed(challenger, 0))
-
-
-def _placed(who: Champion, weight: int) -> Placement:
-    return Placement(
-        variant=who.variant,
-        version=who.version,
-        artifact=who.artifact,
-        model_digest=who.model_digest,
-        weight=weight,
-    )
 
 
 def _challenger(version: Version, champion: Champion | None, now: datetime) -> Champion:

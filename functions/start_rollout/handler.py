@@ -9,15 +9,17 @@ from events.foreign import ModelPackageChanged
 from events.words import Reason
 from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError, Endpoints
-from functions.aws.refusals import NoRoomError, RefusedError
+from functions.aws.refusals import MissingError, NoRoomError, RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
-from functions.endpoint import GPU_MACHINE_IMAGE, Hardware, Placement
+from functions.endpoint import Hardware, Placement
 from functions.ledger import EndpointRecord, Record, RolloutRecord, RunRecord
 from functions.names import Names, rollout_id
+from functions.standing import fallback, standing
 from functions.start_rollout.decide import Begin, Case, Ignore, Outcome, Resume, decide
 from functions.start_rollout.records import (
     Written,
+    before_it,
     claimed,
     left_by,
     opened,
@@ -94,33 +96,37 @@ class StartRollout:
             config=self.endpoints.config_name(model, begin.placements),
             now=now,
         )
-        self._commit(claimed(begin, case.endpoint, rollout))
+        before = before_it(self.endpoints.view(model), begin.champion)
+        self._commit(claimed(begin, case.endpoint, rollout.changed(before=before)))
 
     def _place(
         self, rollout: RolloutRecord, placements: tuple[Placement, ...], now: datetime
     ) -> RolloutRecord | None:
-        serving = rollout.definition.serving
+        machines = standing(rollout, rollout.config, placements)
         hardware = Hardware(
             image=self.image,
             role_arn=self.role_arn,
-            instance=serving.instances[rollout.instance],
-            fallback=_fallback(rollout, 0),
-            max_batch=serving.max_batch,
-            machine_image=GPU_MACHINE_IMAGE if serving.hardware == "gpu" else None,
+            instance=machines.instance,
+            fallback=fallback(rollout),
+            max_batch=rollout.definition.serving.max_batch,
+            machine_image=machines.machine_image,
         )
         try:
             self.endpoints.place(rollout.model, placements, hardware)
+        except MissingError as error:
+            gone = rollout.paging(Reason.ARTIFACT_MISSING, str(error))
+            after = taken_back(gone, Reason.ARTIFACT_MISSING, str(error), now)
         except RefusedError as error:
             after = taken_back(rollout, Reason.NOT_DEPLOYED, str(error), now)
         except NoRoomError as error:
             config = self.endpoints.config_name(
-                rollout.model, placements, fallback=_fallback(rollout, 1)
+                rollout.model, placements, fallback=fallback(rollout, 1)
             )
             after = without_room(rollout, config, str(error), now)
         except EndpointBusyError as error:
             after = parked(rollout, str(error), now)
         else:
-            after = placed(rollout)
+            after = placed(rollout, now)
         return self._commit(after)
 
     def _commit(self, written: Written) -> RolloutRecord | None:
@@ -136,13 +142,6 @@ class StartRollout:
                 return self.names.model_of(group)
             case CandidateApproved(model=model) | VersionApproved(model=model):
                 return model
-
-
-def _fallback(rollout: RolloutRecord, further: int) -> str:
-    """The instance type so much further down the list; empty for the first."""
-    instances = rollout.definition.serving.instances
-    at = (rollout.instance + further) % len(instances)
-    return instances[at] if at else ""
 
 
 def _named_run(seen: Seen) -> str | None:

@@ -14,7 +14,9 @@ from functions.aws.book import Book
 from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
 from functions.aws.world import World
 from functions.ledger import RETRY_AFTER, Record
-from functions.sweep.decide import looked_at
+from functions.orphans import inspects
+from functions.sweep.decide import asked_again, its_turn, looked_at, waits
+from functions.sweep.inspection import Inspection
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
 
@@ -46,6 +48,8 @@ class Sweep:
     ledger: Ledger
     book: Book
     batch: int
+    inspection: Inspection | None = None
+    """Looks for what nobody owns, once an hour."""
     workers: int = 1
     """Records looked at at the same time; with one, the longest overdue first."""
     clock: Callable[[], float] = time.monotonic
@@ -59,11 +63,24 @@ class Sweep:
             if self.clock() >= end:
                 break
             for said, error in self._each(found, now):
-                (broken if error else asked).append(said)
+                if said:
+                    (broken if error else asked).append(said)
+        asked += self._inspected(now, end, broken)
         if broken:
             first = "; ".join(broken[:_TOLD])
             raise SweepError(f"{len(broken)} record(s) need a person: {first}")
         return Told(Swept(tuple(asked[:_TOLD]), more=len(asked[_TOLD:])))
+
+    def _inspected(self, now: datetime, end: float, broken: list[str]) -> list[str]:
+        """What nobody owns, in the hour's pass; what goes wrong there comes in the next."""
+        if self.inspection is None or not inspects(now, RETRY_AFTER):
+            return []
+        found: list[str] = []
+        try:
+            found.extend(self.inspection(now, timely=lambda: self.clock() < end))
+        except Exception as error:  # noqa: BLE001  # it is told with the rest
+            broken.append(f"the inspection: {error}")
+        return found
 
     def _in_chunks(self, now: datetime) -> Iterator[list[Record | Unreadable]]:
         found = iter(self.ledger.overdue(now, limit=self.batch))
@@ -88,6 +105,8 @@ class Sweep:
         """Ask again for one record, later if it moves meanwhile."""
         if isinstance(found, Unreadable):
             raise SweepError(found.why)
+        if waits(found):
+            return self._ask_quietly(found, now)
         after = looked_at(found, now)
         said = ", ".join(saying.name for saying in after.outbox) or "nothing to ask"
         try:
@@ -95,6 +114,14 @@ class Sweep:
         except StaleRecordError:
             said = "moved by itself"
         return f"{found.kind} {found.key}: {said}"
+
+    def _ask_quietly(self, found: Record, now: datetime) -> str:
+        """Without a write; empty when it is not its turn."""
+        event = asked_again(found) if its_turn(found, now) else None
+        if event is None:
+            return ""
+        self.book.ask(found, event)
+        return f"{found.kind} {found.key}: {event.detail_type()}"
 
     def _put_off(self, broken: Record | Unreadable, error: Exception, now: datetime) -> str:
         """What is wrong with it; it comes later again and keeps no other from the batch."""
@@ -111,7 +138,13 @@ def made() -> Sweep:
     """The function as its environment sets it up."""
     settings = SweepSettings.from_environment()
     world = World(settings)
-    return Sweep(ledger=world.ledger, book=world.book, batch=settings.batch, workers=WORKERS)
+    return Sweep(
+        ledger=world.ledger,
+        book=world.book,
+        batch=settings.batch,
+        inspection=Inspection(world.book, world.inventory, world.endpoints, world.names),
+        workers=WORKERS,
+    )
 
 
 handle = lambda_handler("sweep", made)

@@ -1,6 +1,12 @@
 """What an evaluation job is told: whose model is the champion, and how long it may take."""
 
+import math
+
+import pytest
+
+from events.words import Reason
 from functions.jobs import EvaluationSpec
+from functions.ledger import RunRecord, RunState
 from tests.fakes.stage import Stage
 
 
@@ -42,3 +48,50 @@ def test_an_evaluation_has_a_limit_of_its_own() -> None:
     (spec,) = evaluations(stage)
     (training,) = stage.jobs.trainings.values()
     assert (training.max_runtime, spec.max_runtime) == (432_000, 1200)
+
+
+def test_an_evaluation_gets_the_dataset_to_look_for_leaks_in() -> None:
+    stage = Stage()
+
+    stage.drop("monday")
+    stage.rest()
+
+    (spec,) = evaluations(stage)
+    (training,) = stage.jobs.trainings.values()
+    assert spec.dataset_uri == training.dataset_uri
+
+
+def test_where_every_leak_is_allowed_the_dataset_stays_where_it_is() -> None:
+    stage = Stage(evaluation={"max_leak": 1})
+
+    stage.drop("monday")
+    stage.rest()
+
+    (spec,) = evaluations(stage)
+    assert spec.dataset_uri is None
+
+
+def test_a_score_that_is_no_number_refuses_and_is_kept_nowhere() -> None:
+    stage = Stage(gates={"min": {"accuracy": 0.5}})
+    stage.accuracy["monday"] = math.nan
+
+    stage.drop("monday")
+    stage.rest()
+
+    (run,) = stage.ledger.all(RunRecord)
+    assert (run.state, run.reason) == (RunState.REJECTED, Reason.NOT_MEASURED)
+    assert run.numbers == {}
+
+
+def test_a_verdict_says_by_how_much() -> None:
+    stage = Stage(gates={"max_drop": 0.02})
+    stage.accuracy |= {"monday": 0.90, "tuesday": 0.91}
+    stage.drop("monday")
+    stage.rest()
+
+    stage.drop("tuesday")
+    stage.rest()
+
+    run = next(r for r in stage.ledger.all(RunRecord) if r.drop == "tuesday")
+    assert run.state is RunState.APPROVED
+    assert run.numbers["margin"] == pytest.approx(0.02)

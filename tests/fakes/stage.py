@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -36,6 +37,7 @@ from functions.start_rollout.handler import StartRollout
 from functions.start_training.handler import StartTraining
 from functions.step_rollout.handler import StepRollout
 from functions.sweep.handler import Sweep, SweepError
+from functions.sweep.inspection import Inspection
 from functions.turn import Told, Turn, taken
 from local.patterns import Pattern, compile_pattern
 from tests.builders import MODEL, NAMES, NOON, a_deployed, a_report, digest
@@ -44,6 +46,7 @@ from tests.fakes.calls import Calls, CrashError
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.endpoints import FakeEndpoints
+from tests.fakes.inventory import FakeInventory
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.objects import FakeObjects
@@ -119,6 +122,11 @@ class Stage:
         self.definitions = FakeDefinitions(deployed, calls=self.calls)
         self.traffic = FakeTraffic(self.calls, everywhere=PLENTY)
 
+    @cached_property
+    def inventory(self) -> FakeInventory:
+        """What SageMaker lists."""
+        return FakeInventory(NAMES, self.jobs, self.endpoints, self.calls)
+
     def _units(self) -> dict[str, Turn]:
         book = Book(self.ledger, self.bus)
         places = Places("artifacts")
@@ -140,7 +148,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="training",
-                role_arn="train",
+                role_arn="arn:aws:iam::123456789012:role/train",
                 max_running=self.max_running,
             ),
             "start_evaluation": StartEvaluation(
@@ -150,7 +158,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="evaluation",
-                role_arn="evaluate",
+                role_arn="arn:aws:iam::123456789012:role/evaluate",
             ),
             "gate_model": GateModel(
                 book=book,
@@ -167,7 +175,7 @@ class Stage:
                 endpoints=self.endpoints,
                 names=NAMES,
                 image="serving",
-                role_arn="serve",
+                role_arn="arn:aws:iam::123456789012:role/serve",
             ),
             "step_rollout": StepRollout(
                 book=book,
@@ -191,7 +199,12 @@ class Stage:
                     clock=lambda: self.paused,
                 ),
             ),
-            "sweep": Sweep(ledger=self.ledger, book=book, batch=100),
+            "sweep": Sweep(
+                ledger=self.ledger,
+                book=book,
+                batch=100,
+                inspection=Inspection(book, self.inventory, self.endpoints, NAMES),
+            ),
         }
 
     def _pause(self, seconds: float) -> None:

@@ -248,9 +248,9 @@ MUTANTS = (
     ),
     Mutant(
         "who waits is forgotten after a return",
-        "roll_back/handler.py",
-        "        if freed.waiting is None:\n            return freed",
-        "        if True:\n            return freed",
+        "roll_back/records.py",
+        "    if free.waiting is None:\n        return free",
+        "    if True:\n        return free",
     ),
     Mutant(
         "who waits is forgotten after a promotion",
@@ -315,14 +315,14 @@ MUTANTS = (
     Mutant(
         "the traffic returns to the challenger",
         "roll_back/verified.py",
-        "self.endpoints.shift(model, {**others, champion.variant: 100})",
-        "self.endpoints.shift(model, {champion.variant: 0, **{v: 100 for v in others if v != champion.variant}})",
+        "weights = {v: 0 for v in VARIANTS if v in view.weights} | {champion.variant: 100}",
+        "weights = {v: 100 for v in view.weights} | {champion.variant: 0}",
     ),
     Mutant(
         "a version that was taken back stays approved",
         "roll_back/handler.py",
-        "                self._mark(returning, outcome)\n",
-        "",
+        "        self._mark(returning, outcome)\n        return self._end",
+        "        return self._end",
     ),
     Mutant(
         "a late weight has the last word over a return",
@@ -331,10 +331,34 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "a person's configuration is taken for SageMaker's way back",
+        "standing.py",
+        '        return f"the endpoint has {view.config}, which this rollout did not ask for"',
+        "        return None",
+    ),
+    Mutant(
+        "the endpoint is touched after a person has changed it",
+        "step_rollout/records.py",
+        "    return Written(left.paging(step.reason, step.why), _note(rollout, now, said), (free,))",
+        "    back = left.changed(due_at=now).saying(VersionApproved(model=rollout.model, version=free.waiting or 1))\n    return Written(back, _note(rollout, now, said), (free,))",
+    ),
+    Mutant(
+        "a page is said at every look",
+        "ledger.py",
+        "        if reason in self.paged:\n            return self\n",
+        "",
+    ),
+    Mutant(
+        "an endpoint that is stranded is asked for weights on and on",
+        "roll_back/verified.py",
+        "        if view.status in _STRANDED:",
+        "        if view.status in _STRANDED and False:",
+    ),
+    Mutant(
         "a rollout has no place for the champion",
-        "start_rollout/decide.py",
-        "    return (_placed(champion, 100), _placed(challenger, 0))",
-        "    return (_placed(challenger, 100),)",
+        "standing.py",
+        "    return (placed(champion, 100), placed(challenger, 0))",
+        "    return (placed(challenger, 100),)",
     ),
     Mutant(
         "evidence forgets the event",

@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from events.catalog import TrainingRequested
 from events.foreign import AlarmChanged, Foreign, ObjectCreated
-from functions.aws.refusals import NoRoomError
+from functions.aws.refusals import NoRoomError, RefusedError
 from functions.definition import Deployed
 from functions.jobs import JobStatus
-from functions.ledger import RolloutRecord, RunRecord, RunState
+from functions.ledger import RolloutRecord, RunRecord
+from functions.orphans import INSPECTED_EVERY
 from functions.registry import Approval, Version
 from tests.builders import MODEL, NAMES, NOON, a_deployed
 from tests.fakes.bus import Envelope
@@ -34,6 +35,7 @@ from tests.simulation.fakes import (
     WatchedRegistry,
 )
 from tests.simulation.guards import GUARDS, RAISED, TYPES, Spending
+from tests.simulation.hands import Hands
 from tests.simulation.invariants import Invariants, Sights, ViolationError, hold
 
 DURABLE = (ObjectCreated, AlarmChanged)
@@ -45,7 +47,7 @@ MOST_TURNS = 4000
 _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
-_AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError)
+_AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError, RefusedError)
 _QUICK = {
     "steps": [50, 100],
     "bake": "5m",
@@ -144,8 +146,11 @@ class World(Stage):
                 self.spending,
             )
         )
+        self.hands = Hands(
+            self.ledger, self.endpoints, self.random, self.bus.said, self.spending.reached, hold
+        )
         self.ledger.watch = self.invariants.written
-        self.endpoints.watch = self.invariants.asked
+        self.endpoints.watch = self._fleet_asked
         self.registry.watch = self._version_told
 
     # time
@@ -257,7 +262,7 @@ class World(Stage):
     def _look_around(self) -> None:
         """Whatever was begun ends some time."""
         for name in self.jobs.running():
-            if name not in self._timed:
+            if name not in self._timed and name not in self.hands.orphans:
                 self._timed.add(name)
                 self.invariants.job_started(name)
                 minutes = self._takes()
@@ -323,9 +328,25 @@ class World(Stage):
         elif moved and self.chaos.happens(Fault.DEPLOY_FAILED, state=self.phase()):
             self.endpoints.give_up(model, "no capacity")
             self.invariants.undeployed(wanted)
+        elif self._is_stranded(model, moved=moved):
+            self.endpoints.strand(model)
         else:
             self.endpoints.settle(model)
         self._alarms_ring(model)
+
+    def _is_stranded(self, model: str, *, moved: bool) -> bool:
+        """Whether another fleet neither comes nor goes."""
+        endpoint = self.endpoints.endpoints.get(model)
+        if not moved or endpoint is None or endpoint.then is None or endpoint.now is None:
+            return False
+        other = endpoint.then.config != endpoint.now.config
+        return other and self.chaos.happens(Fault.ROLLBACK_FAILED, state=self.phase())
+
+    def _fleet_asked(
+        self, model: str, before: Mapping[int, int], weights: Mapping[int, int]
+    ) -> None:
+        self.invariants.asked(model, before, weights)
+        self.hands.asked(model, self.now)
 
     def _alarms_ring(self, model: str) -> None:
         """A version that fails in service is seen by its alarm, some minutes later."""
@@ -361,6 +382,7 @@ class World(Stage):
             self._decides_later(version.version, Approval.APPROVED)
         if self.chaos.happens(Fault.PERSON_RETURNS):
             self._later(lambda: self.asks_back(version.version))
+        self._hands_on(self.hands)
 
     def _decides_later(self, version: int, word: Approval) -> None:
         self._later(lambda: self.decides(version, word))
@@ -378,6 +400,34 @@ class World(Stage):
         if known:
             self.note(f"a person wants v{version} back")
             self.bus.publish_by_hand(asks_back(self, version))
+
+    def leaves_an_orphan(self) -> None:
+        """A job runs that no record knows, until the hour's inspection stops it."""
+        self._wait_for_its_end(self.hands.orphan(self.jobs, len(self.hands.orphans)))
+
+    def _wait_for_its_end(self, orphan: str) -> None:
+        if orphan in self.jobs.running():
+            into = timedelta(seconds=self.now.timestamp() % INSPECTED_EVERY.total_seconds())
+            self.at(INSPECTED_EVERY - into, "", self.sweep)
+            self.at(INSPECTED_EVERY - into, "", lambda: self._wait_for_its_end(orphan))
+
+    def _hands_on(self, hands: Hands) -> None:
+        if self.chaos.happens(Fault.CONFIG_DELETED):
+            self._later(hands.delete_configuration)
+        if Fault.PERSON_CHANGES in self.chaos.kinds and self.random.random() < 0.5:
+            self._later(self._changes_the_endpoint)
+
+    def _changes_the_endpoint(self, patience: int = 100) -> None:
+        """A person at the console, as soon as a rollout is under way."""
+        rollout = self.hands.under_way()
+        if self.chaos.over or not patience:
+            return
+        if rollout is None:
+            wait = timedelta(minutes=self.random.randint(1, 9))
+            self.at(wait, "", lambda: self._changes_the_endpoint(patience - 1))
+            return
+        self.chaos.strikes(Fault.PERSON_CHANGES, state=str(rollout.state))
+        self.note(f"a person changes the endpoint: {self.hands.change(rollout)}")
 
     def asks_for_runs(self) -> None:
         """`sluice train` for every run; only one that failed is to be begun once more."""
@@ -410,13 +460,15 @@ class World(Stage):
 
     def _at_rest(self) -> None:
         hold(not self.open(), "L4", f"still open: {[f'{r.kind} {r.key}' for r in self.open()]}")
-        self.invariants.at_rest(serving=self.serving, champion=self.champion)
-        writes, waits = self.ledger.writes, self._people_are_waited_for()
+        self.hands.at_rest()
+        self.invariants.at_rest(
+            serving={} if self.hands.left or self.hands.gone else self.serving,
+            champion=self.champion,
+            left=self.hands.left,
+        )
+        writes = self.ledger.writes
         self.sweep()
-        hold(waits or self.ledger.writes == writes, "L5", "the sweep wrote on a world at rest")
-
-    def _people_are_waited_for(self) -> bool:
-        return any(run.state is RunState.HELD for run in self.ledger.all(RunRecord))
+        hold(self.ledger.writes == writes, "L5", "the sweep wrote on a world at rest")
 
 
 class Calm:
