@@ -150,7 +150,7 @@ class World(Stage):
             self.ledger, self.endpoints, self.random, self.bus.said, self.spending.reached, hold
         )
         self.ledger.watch = self.invariants.written
-        self.endpoints.watch = self._asked
+        self.endpoints.watch = self._fleet_asked
         self.registry.watch = self._version_told
 
     # time
@@ -342,7 +342,9 @@ class World(Stage):
         other = endpoint.then.config != endpoint.now.config
         return other and self.chaos.happens(Fault.ROLLBACK_FAILED, state=self.phase())
 
-    def _asked(self, model: str, before: Mapping[int, int], weights: Mapping[int, int]) -> None:
+    def _fleet_asked(
+        self, model: str, before: Mapping[int, int], weights: Mapping[int, int]
+    ) -> None:
         self.invariants.asked(model, before, weights)
         self.hands.asked(model, self.now)
 
