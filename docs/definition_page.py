@@ -1,11 +1,12 @@
 """The page of `model.toml`: every section and key, its type, its default and its bounds."""
 
+import sys
+
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs.source import notes, summary
 from docs.words import annotation, bounds, kind, table
-from functions import definition
 from functions.definition import Definition
 
 _HEAD = """\
@@ -54,7 +55,7 @@ def _section(section: type[BaseModel]) -> list[str]:
 
 def _key(section: type[BaseModel], key: str, field: FieldInfo) -> tuple[str, ...]:
     written = annotation(section, key)
-    said = notes(definition).get((section.__name__, key), "")
+    said = notes(sys.modules[section.__module__]).get((section.__name__, key), "")
     limits = bounds(field) if not _named(kind(written)) else ""
     return (
         f"`{key}`",

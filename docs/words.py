@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from events import foreign, words
-from functions import definition
+from functions import sections
 
 _NAMED: tuple[tuple[object, str], ...] = (
     (words.ModelName, "model name"),
@@ -20,10 +20,10 @@ _NAMED: tuple[tuple[object, str], ...] = (
     (words.Traceparent, "W3C traceparent"),
     (foreign.Moment, "time"),
     (foreign.Status, "status"),
-    (definition.Seconds, "duration"),
-    (definition.Pause, "duration"),
-    (definition.Share, "share 0 … 1"),
-    (definition.Dollars, "USD"),
+    (sections.Seconds, "duration"),
+    (sections.Pause, "duration"),
+    (sections.Share, "share 0 … 1"),
+    (sections.Dollars, "USD"),
 )
 _PLAIN: dict[object, str] = {
     str: "text",

@@ -181,7 +181,7 @@ def _begin(case: Case) -> Step:
         return RollBack(Reason.PROBE_FAILED, f"golden probe of version {rollout.version}: {said}")
     if rollout.champion is None:
         return Promote(f"the first version; golden probe answered by {probe.version}")
-    first = rollout.definition.rollout.steps[0]
+    first = rollout.definition.rollout.stairs[0]
     return Shift(first, 0, f"golden probe answered by version {probe.version}")
 
 
@@ -208,8 +208,8 @@ def _go_on(case: Case, view: EndpointView) -> Step:
 
 def _forward(case: Case, message: str) -> Step:
     rollout, plan = case.rollout, case.rollout.definition.rollout
-    if rollout.step + 1 < len(plan.steps):
-        return Shift(plan.steps[rollout.step + 1], rollout.step + 1, message)
+    if rollout.step + 1 < len(plan.stairs):
+        return Shift(plan.stairs[rollout.step + 1], rollout.step + 1, message)
     answered = case.seen.whole.challenger.requests
     if answered < plan.promote_requests:
         return Hold(f"{answered} of the {plan.promote_requests} requests to promote on")

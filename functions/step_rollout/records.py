@@ -76,7 +76,7 @@ def promoted(
     )
     watching = rollout.heard(
         RolloutNews.PROMOTED,
-        step=len(rollout.definition.rollout.steps),
+        step=len(rollout.definition.rollout.stairs),
         weight=100,
         holds=0,
         step_since=now,

@@ -291,8 +291,8 @@ MUTANTS = (
     Mutant(
         "promoted before the last step",
         "step_rollout/decide.py",
-        "if rollout.step + 1 < len(plan.steps):",
-        "if rollout.step + 2 < len(plan.steps):",
+        "if rollout.step + 1 < len(plan.stairs):",
+        "if rollout.step + 2 < len(plan.stairs):",
     ),
     Mutant(
         "the registry's word is not read",
