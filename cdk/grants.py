@@ -77,6 +77,7 @@ def _table(p: Places) -> Grants:
             _allow(
                 ["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")
             ),
+            _allow(["cloudwatch:DescribeAlarms"], "*"),
             _pass(p.roles.serving),
         ],
         "step_rollout": [
@@ -90,6 +91,11 @@ def _table(p: Places) -> Grants:
             _looking_up(p),
             *_steering(p),
             _allow(["sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")),
+            _allow(
+                ["sagemaker:UpdateEndpoint"],
+                p.sagemaker("endpoint"),
+                p.sagemaker("endpoint-config"),
+            ),
             *_reading_versions(p),
             _allow(
                 ["sagemaker:UpdateModelPackage"],

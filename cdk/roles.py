@@ -36,6 +36,7 @@ class ExecutionRoles(Construct):
         )
         self.serving = self._role("Serving", "serve", "Endpoints/*")
         self.serving.add_to_policy(_allow(_READ, [f"{artifacts}/runs/*"]))
+        self.serving.add_to_policy(_allow(["cloudwatch:DescribeAlarms"], ["*"]))
         for role in (self.training, self.evaluation, self.serving):
             role.add_to_policy(_allow(["s3:ListBucket"], [data, artifacts, self._assets()]))
 

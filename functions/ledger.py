@@ -275,7 +275,11 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     challenger: Champion
     champion: Champion | None
     config: str
-    """The endpoint configuration that holds both."""
+    """The endpoint configuration that holds the challenger, perhaps beside the champion."""
+    returns_to: str = ""
+    """The configuration of the champion alone, where the challenger takes its place."""
+    count: int = 1
+    """Instances of each variant."""
     instance: int = 0
     """Which of `[serving] instances` is asked for."""
     placed: bool = False
@@ -304,6 +308,11 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     def alone(self) -> bool:
         """Whether it watches over a first version: there is nobody to give the traffic back to."""
         return self.state is RolloutState.WATCHING and self.champion is None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the challenger takes the champion's place instead of one beside it."""
+        return self.champion is not None and self.champion.variant == self.challenger.variant
 
 
 RECORDS: tuple[type[Record], ...] = (DropRecord, RunRecord, EndpointRecord, RolloutRecord)

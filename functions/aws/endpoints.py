@@ -1,4 +1,4 @@
-"""SageMaker endpoints of two variants: placed by one update, moved by weights, probed."""
+"""SageMaker endpoints: placed by one update, moved by weights or under guardrails, probed."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.aws.answers import fault_in, version_in
+from functions.aws.guardrails import deployment_config
 from functions.aws.refusals import (
     NOT_DONE,
     NoRoomError,
@@ -16,7 +17,7 @@ from functions.aws.refusals import (
     message,
     refusal,
 )
-from functions.endpoint import EndpointView, Hardware, Placement, Probe
+from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe
 from functions.names import Names
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Endpoints:
         self, model: str, placements: Sequence[Placement], *, fallback: str = ""
     ) -> str:
         """The name of the configuration with these placements; weights do not count."""
-        variants: dict[str, object] = {p.variant: [p.version, p.model_digest] for p in placements}
+        variants: dict[str, object] = {p.variant: _identity(p) for p in placements}
         on = {"instance": fallback} if fallback else {}
         return self._names.endpoint_config(model, variants | on)
 
@@ -61,28 +62,35 @@ class Endpoints:
             if refusal(error) is Refusal.NOT_THERE:
                 return None
             raise
-        weights = {
-            v["VariantName"]: v.get("CurrentWeight", 0.0)
-            for v in seen.get("ProductionVariants", [])
-        }
+        variants = seen.get("ProductionVariants", [])
+        weights = {v["VariantName"]: v.get("CurrentWeight", 0.0) for v in variants}
         return EndpointView(
             status=seen["EndpointStatus"],
             config=seen["EndpointConfigName"],
             weights=_percent(weights),
             failure=seen.get("FailureReason", ""),
+            counts={v["VariantName"]: v.get("CurrentInstanceCount", 0) for v in variants},
+            pending="PendingDeploymentSummary" in seen,
         )
 
-    def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
+    def place(
+        self,
+        model: str,
+        placements: Sequence[Placement],
+        hardware: Hardware,
+        guard: Guard | None = None,
+    ) -> str:
         """Bring the endpoint to these variants (a new fleet); the configuration's name.
 
-        Doing it again changes nothing. Raises EndpointBusyError, NoRoomError, RefusedError.
+        With a guard, SageMaker moves the traffic as that says, or goes back. Doing it again changes
+        nothing. Raises EndpointBusyError, NoRoomError, RefusedError.
         """
         config = self.config_name(model, placements, fallback=hardware.fallback)
         try:
             for placement in placements:
                 self._ensure_model(model, placement, hardware)
             self._ensure_config(config, model, placements, hardware)
-            self._ensure_endpoint(model, config)
+            self._ensure_endpoint(model, config, guard)
         except NOT_DONE as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
         return config
@@ -96,6 +104,20 @@ class Endpoints:
                     {"VariantName": variant, "DesiredWeight": percent * _WEIGHT_PER_PERCENT}
                     for variant, percent in weights.items()
                 ],
+            )
+        except ClientError as error:
+            _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+
+    def go_back(self, model: str, config: str) -> None:
+        """Bring the endpoint to a configuration it had before, with the instances it has now.
+
+        Raises EndpointBusyError while an update is under way.
+        """
+        try:
+            self._client.update_endpoint(
+                EndpointName=self._names.endpoint(model),
+                EndpointConfigName=config,
+                RetainAllVariantProperties=True,
             )
         except ClientError as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
@@ -160,7 +182,7 @@ class Endpoints:
                 "VariantName": p.variant,
                 "ModelName": self._names.deployed_model(model, p.version),
                 "InstanceType": instance,
-                "InitialInstanceCount": 1,
+                "InitialInstanceCount": p.count,
                 "InitialVariantWeight": p.weight * _WEIGHT_PER_PERCENT,
             }
             for p in placements
@@ -174,7 +196,7 @@ class Endpoints:
             )
         )
 
-    def _ensure_endpoint(self, model: str, config: str) -> None:
+    def _ensure_endpoint(self, model: str, config: str, guard: Guard | None) -> None:
         endpoint = self._names.endpoint(model)
         seen = self.view(model)
         if seen is None:
@@ -185,7 +207,23 @@ class Endpoints:
         elif seen.status == "Deleting":
             raise EndpointBusyError(f"endpoint {endpoint}: is being deleted")
         elif seen.config != config:
+            self._bring(endpoint, config, guard)
+
+    def _bring(self, endpoint: str, config: str, guard: Guard | None) -> None:
+        if guard is None:
             self._client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+            return
+        self._client.update_endpoint(
+            EndpointName=endpoint,
+            EndpointConfigName=config,
+            DeploymentConfig=deployment_config(guard),
+        )
+
+
+def _identity(placement: Placement) -> list[object]:
+    """What makes a variant another one; a single instance goes without saying."""
+    count = [placement.count] if placement.count > 1 else []
+    return [placement.version, placement.model_digest, *count]
 
 
 def _unless_there(create: Callable[[], object]) -> None:

@@ -14,6 +14,7 @@ from functions.names import Names
 from functions.settings import Settings
 
 if TYPE_CHECKING:
+    from functions.aws.alarms import Alarms
     from functions.aws.definitions import Definitions
     from functions.aws.drops import Drops
     from functions.aws.endpoints import Endpoints
@@ -68,6 +69,12 @@ class World:
         from functions.aws.endpoints import Endpoints
 
         return Endpoints(client("sagemaker"), client("sagemaker-runtime"), self.names)
+
+    @cached_property
+    def alarms(self) -> "Alarms":
+        from functions.aws.alarms import Alarms
+
+        return Alarms(client("cloudwatch"))
 
     @cached_property
     def traffic(self) -> "TrafficMetrics":

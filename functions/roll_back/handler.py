@@ -110,7 +110,7 @@ class RollBack:
         """Everything to the champion, or nothing left where there is none; how that was seen."""
         if champion is None:
             return self.verified.removed(rollout.model, rollout.config)
-        return self.verified.returned(rollout.model, champion)
+        return self.verified.returned(rollout, champion)
 
     def _mark(self, rollout: RolloutRecord, outcome: Return) -> None:
         """The version says in the registry why it does not serve."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.objects import Objects
 from functions.endpoint import EndpointView
-from functions.ledger import Champion
+from functions.ledger import Champion, RolloutRecord
 from functions.names import VARIANTS
 from functions.places import Places
 
@@ -37,11 +37,12 @@ class Verified:
     clock: Callable[[], float] = time.monotonic
     """Seconds, from wherever."""
 
-    def returned(self, model: str, champion: Champion) -> str:
+    def returned(self, rollout: RolloutRecord, champion: Champion) -> str:
         """All traffic to the champion, read back and probed; how that was seen."""
+        model = rollout.model
         view = self._until(
             model,
-            lambda view: self._has_all(view, model, champion),
+            lambda view: self._has_all(view, rollout, champion),
             lacking=f"{model}: the traffic is not seen to be on {champion.variant}",
         )
         if view is None:
@@ -69,15 +70,27 @@ class Verified:
             self.pause(_PAUSE)
         return view
 
-    def _has_all(self, view: EndpointView | None, model: str, champion: Champion) -> bool:
+    def _has_all(
+        self, view: EndpointView | None, rollout: RolloutRecord, champion: Champion
+    ) -> bool:
+        """Whose place was taken is told from its challenger by the configuration alone."""
         if view is None:
             return True
-        if view.in_service and view.weights.get(champion.variant) == 100:
+        taken = bool(rollout.returns_to) and view.config == rollout.config
+        all_there = view.weights.get(champion.variant) == 100
+        if view.in_service and not view.pending and all_there and not taken:
             return True
-        if view.status not in _AT_WORK:
-            others = {v: 0 for v in VARIANTS if v in view.weights}
-            self._ask(lambda: self.endpoints.shift(model, {**others, champion.variant: 100}))
+        if view.status not in _AT_WORK and not view.pending:
+            self._ask(lambda: self._change(view, rollout, champion))
         return False
+
+    def _change(self, view: EndpointView, rollout: RolloutRecord, champion: Champion) -> None:
+        """A new fleet for who has none left, or weights for who still stands there."""
+        if rollout.returns_to:
+            self.endpoints.go_back(rollout.model, rollout.returns_to)
+            return
+        others = {v: 0 for v in VARIANTS if v in view.weights}
+        self.endpoints.shift(rollout.model, {**others, champion.variant: 100})
 
     def _is_gone(self, view: EndpointView | None, model: str, config: str) -> bool:
         """An endpoint at work tells the configuration it leaves, not the one it goes to."""

@@ -6,26 +6,14 @@ from functools import cache
 
 from events.catalog import CandidateApproved, VersionApproved
 from events.foreign import ModelPackageChanged
-from events.words import Reason
 from functions.aws.book import Book
-from functions.aws.endpoints import EndpointBusyError, Endpoints
-from functions.aws.refusals import NoRoomError, RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
-from functions.endpoint import GPU_MACHINE_IMAGE, Hardware, Placement
 from functions.ledger import EndpointRecord, Record, RolloutRecord, RunRecord
 from functions.names import Names, rollout_id
 from functions.start_rollout.decide import Begin, Case, Ignore, Outcome, Resume, decide
-from functions.start_rollout.records import (
-    Written,
-    claimed,
-    left_by,
-    opened,
-    parked,
-    placed,
-    taken_back,
-    without_room,
-)
+from functions.start_rollout.placing import Placing
+from functions.start_rollout.records import Written, claimed, left_by, opened
 from functions.start_rollout.settings import StartRolloutSettings
 from functions.turn import Told, lambda_handler
 
@@ -38,10 +26,8 @@ class StartRollout:
 
     book: Book
     registry: Registry
-    endpoints: Endpoints
     names: Names
-    image: str
-    role_arn: str
+    placing: Placing
 
     def __call__(self, seen: Seen, now: datetime) -> Told:
         model = self._model(seen)
@@ -73,7 +59,7 @@ class StartRollout:
                 self._claim(outcome, case, now)
                 return self._go_on(case.endpoint.model, case.number, outcome.run, now)
             case Resume(rollout=rollout):
-                return self._place(rollout, outcome.placements, now)
+                return self._commit(self.placing.place(rollout, now))
             case _:
                 self._commit(left_by(outcome, case, now))
         return case.own or case.run
@@ -88,40 +74,15 @@ class StartRollout:
 
     def _claim(self, begin: Begin, case: Case, now: datetime) -> None:
         model = case.endpoint.model
+        config, count = self.placing.first_config(begin)
         rollout = opened(
             begin,
             id_=rollout_id(self.names.endpoint(model), case.number),
-            config=self.endpoints.config_name(model, begin.placements),
+            config=config,
+            count=count,
             now=now,
         )
         self._commit(claimed(begin, case.endpoint, rollout))
-
-    def _place(
-        self, rollout: RolloutRecord, placements: tuple[Placement, ...], now: datetime
-    ) -> RolloutRecord | None:
-        serving = rollout.definition.serving
-        hardware = Hardware(
-            image=self.image,
-            role_arn=self.role_arn,
-            instance=serving.instances[rollout.instance],
-            fallback=_fallback(rollout, 0),
-            max_batch=serving.max_batch,
-            machine_image=GPU_MACHINE_IMAGE if serving.hardware == "gpu" else None,
-        )
-        try:
-            self.endpoints.place(rollout.model, placements, hardware)
-        except RefusedError as error:
-            after = taken_back(rollout, Reason.NOT_DEPLOYED, str(error), now)
-        except NoRoomError as error:
-            config = self.endpoints.config_name(
-                rollout.model, placements, fallback=_fallback(rollout, 1)
-            )
-            after = without_room(rollout, config, str(error), now)
-        except EndpointBusyError as error:
-            after = parked(rollout, str(error), now)
-        else:
-            after = placed(rollout)
-        return self._commit(after)
 
     def _commit(self, written: Written) -> RolloutRecord | None:
         """All of it at once; the rollout as it is now, where there is one."""
@@ -138,13 +99,6 @@ class StartRollout:
                 return model
 
 
-def _fallback(rollout: RolloutRecord, further: int) -> str:
-    """The instance type so much further down the list; empty for the first."""
-    instances = rollout.definition.serving.instances
-    at = (rollout.instance + further) % len(instances)
-    return instances[at] if at else ""
-
-
 def _named_run(seen: Seen) -> str | None:
     return None if isinstance(seen, ModelPackageChanged) else seen.run
 
@@ -157,10 +111,15 @@ def made() -> StartRollout:
     return StartRollout(
         book=world.book,
         registry=world.registry,
-        endpoints=world.endpoints,
         names=world.names,
-        image=settings.serving_image,
-        role_arn=settings.serving_role_arn,
+        placing=Placing(
+            book=world.book,
+            endpoints=world.endpoints,
+            alarms=world.alarms,
+            names=world.names,
+            image=settings.serving_image,
+            role_arn=settings.serving_role_arn,
+        ),
     )
 
 

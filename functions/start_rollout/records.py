@@ -50,8 +50,8 @@ def left_by(
 ) -> Written:
     """What is left of an outcome that places nothing on the endpoint."""
     match outcome:
-        case TakeBack(rollout=rollout, message=message):
-            return taken_back(rollout, Reason.ASKED_BY_PERSON, message, now)
+        case TakeBack(rollout=rollout, message=message, reason=reason):
+            return taken_back(rollout, reason, message, now)
         case Queue():
             return _queued(outcome, case, now)
         case Rejudge():
@@ -66,7 +66,7 @@ def left_by(
             return Written((*_no_longer_waiting(case, now), *_no_longer_due(case)))
 
 
-def opened(begin: Begin, *, id_: str, config: str, now: datetime) -> RolloutRecord:
+def opened(begin: Begin, *, id_: str, config: str, count: int, now: datetime) -> RolloutRecord:
     """The rollout at its beginning."""
     run = begin.run
     return RolloutRecord(
@@ -78,6 +78,7 @@ def opened(begin: Begin, *, id_: str, config: str, now: datetime) -> RolloutReco
         challenger=begin.challenger,
         champion=begin.champion,
         config=config,
+        count=count,
         started_at=now,
         step_since=now,
         due_at=now + RETRY_AFTER,

@@ -64,6 +64,13 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class Arrive:
+    """SageMaker has moved all traffic to the challenger: its last bake begins."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Promote:
     """The challenger is the champion from now on."""
 
@@ -97,7 +104,7 @@ class Ignore:
     why: str
 
 
-Step = Hold | LookAgain | Shift | Promote | RollBack | Close | Wait | Ignore
+Step = Hold | LookAgain | Shift | Arrive | Promote | RollBack | Close | Wait | Ignore
 
 
 def next_step(case: Case) -> Step:
@@ -137,6 +144,8 @@ def _unsettled(case: Case) -> Wait | None:
         return Wait("the update is not asked for yet")
     if view is not None and view.status in {"Creating", "Updating", "SystemUpdating"}:
         return Wait(f"the endpoint is {view.status}")
+    if view is not None and view.pending:
+        return Wait("a deployment is pending")
     return None
 
 
@@ -162,9 +171,15 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
         return None
     said = f": {view.failure}" if view.failure else ""
     return RollBack(
-        Reason.NOT_DEPLOYED,
+        _ended_by(rollout, view),
         f"the endpoint is {view.status} with {view.config}, asked was {rollout.config}{said}",
     )
+
+
+def _ended_by(rollout: RolloutRecord, view: EndpointView) -> Reason:
+    """Of guardrails SageMaker says in its own words that an alarm took the traffic back."""
+    rang = rollout.replaces and "alarm" in view.failure.lower()
+    return Reason.ALARM if rang else Reason.NOT_DEPLOYED
 
 
 def _rejected(case: Case) -> RollBack | None:
@@ -181,8 +196,10 @@ def _begin(case: Case) -> Step:
         return RollBack(Reason.PROBE_FAILED, f"golden probe of version {rollout.version}: {said}")
     if rollout.champion is None:
         return Promote(f"the first version; golden probe answered by {probe.version}")
-    first = rollout.definition.rollout.stairs[0]
-    return Shift(first, 0, f"golden probe answered by version {probe.version}")
+    answered = f"golden probe answered by version {probe.version}"
+    if rollout.replaces:
+        return Arrive(f"the guardrails let it through; {answered}")
+    return Shift(rollout.definition.rollout.stairs[0], 0, answered)
 
 
 def _go_on(case: Case, view: EndpointView) -> Step:

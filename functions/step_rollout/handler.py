@@ -20,6 +20,7 @@ from functions.places import Places
 from functions.registry import Approval
 from functions.step_rollout.comparison import slow
 from functions.step_rollout.decide import (
+    Arrive,
     Case,
     Close,
     Hold,
@@ -41,6 +42,7 @@ from functions.step_rollout.decide import (
 from functions.step_rollout.judge import Seen
 from functions.step_rollout.records import (
     Written,
+    arrived,
     asked_back,
     asked_back_again,
     bake_over,
@@ -115,6 +117,8 @@ class StepRollout:
         match step:
             case Shift():
                 return self._shift(step, rollout, now)
+            case Arrive():
+                return self._baking(self._commit(arrived(step, rollout, now)), now)
             case Hold():
                 return self._baking(self._commit(held(step, rollout, now)), now)
             case LookAgain(look=number):
@@ -195,13 +199,18 @@ class StepRollout:
         return found or EndpointRecord(model=rollout.model)
 
     def _seen(self, rollout: RolloutRecord, now: datetime) -> Seen:
-        """What both arms answered so far, and the champion in the hour before."""
+        """What both arms answered so far, and the champion in the hour before.
+
+        A champion whose place was taken answers no more beside its challenger.
+        """
         first = since_first(rollout)
-        before = self._read(rollout, rollout.champion, first - _HISTORY, first)
+        alone = rollout.started_at if rollout.replaces else first
+        before = self._read(rollout, rollout.champion, alone - _HISTORY, alone)
         slower_than = slow(before)
+        beside = None if rollout.replaces else rollout.champion
         whole = Arms(
             self._read(rollout, rollout.challenger, first, now, slower_than=slower_than),
-            self._read(rollout, rollout.champion, first, now, slower_than=slower_than),
+            self._read(rollout, beside, first, now, slower_than=slower_than),
         )
         return Seen(whole.since(rollout.step_since or first), whole, before)
 

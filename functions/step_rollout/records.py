@@ -20,7 +20,15 @@ from functions.ledger import (
     RolloutState,
 )
 from functions.machines import RolloutNews
-from functions.step_rollout.decide import Hold, Promote, RollBack, Shift, bake, keep_warm
+from functions.step_rollout.decide import (
+    Arrive,
+    Hold,
+    Promote,
+    RollBack,
+    Shift,
+    bake,
+    keep_warm,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,11 @@ def shifted(shift: Shift, rollout: RolloutRecord, now: datetime) -> Written:
         message=shift.why,
     )
     return Written(after.saying(advanced), _note(rollout, now, f"{shift.weight} %: {shift.why}"))
+
+
+def arrived(arrive: Arrive, rollout: RolloutRecord, now: datetime) -> Written:
+    """All traffic is there, moved by SageMaker."""
+    return shifted(Shift(100, 0, arrive.why), rollout, now)
 
 
 def held(hold: Hold, rollout: RolloutRecord, now: datetime) -> Written:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from events.foreign import EndpointChanged, status_spellings
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.refusals import NoRoomError, RefusedError
-from functions.endpoint import EndpointView, Hardware, Placement, Probe
+from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe
 from functions.names import Names
 from tests.fakes.bus import FakeBus
 from tests.fakes.calls import Calls
@@ -17,6 +17,9 @@ class _Fleet:
     config: str
     versions: Mapping[str, int]
     weights: Mapping[str, int]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    guard: Guard | None = None
+    """Under which it came, or comes."""
 
 
 @dataclass
@@ -52,12 +55,20 @@ class FakeEndpoints(Endpoints):
         self.missing: frozenset[str] = frozenset()
         """Instance types of which there are none now."""
         self.refuses = ""
+        self.fleets: dict[tuple[str, str], _Fleet] = {}
+        """Every one that was asked for, by model and configuration."""
 
     def view(self, model: str) -> EndpointView | None:
         with self.calls.one("endpoints.view"):
             return self._view(model)
 
-    def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
+    def place(
+        self,
+        model: str,
+        placements: Sequence[Placement],
+        hardware: Hardware,
+        guard: Guard | None = None,
+    ) -> str:
         with self.calls.one("endpoints.place"):
             config = self.config_name(model, placements, fallback=hardware.fallback)
             if self.refuses:
@@ -71,7 +82,10 @@ class FakeEndpoints(Endpoints):
                 config=config,
                 versions={p.variant: p.version for p in placements},
                 weights={p.variant: p.weight for p in placements},
+                counts={p.variant: p.count for p in placements},
+                guard=guard,
             )
+            self.fleets[model, config] = fleet
             if endpoint.now is None or endpoint.now.config != config:
                 self._update(model, fleet)
                 self.updates += 1
@@ -84,6 +98,11 @@ class FakeEndpoints(Endpoints):
             if now is None:
                 raise EndpointBusyError(f"{model}: is being made")
             self._update(model, replace(now, weights={**now.weights, **weights}))
+
+    def go_back(self, model: str, config: str) -> None:
+        with self.calls.one("endpoints.go_back"):
+            self._update(model, replace(self.fleets[model, config], guard=None))
+            self.updates += 1
 
     def remove(self, model: str) -> None:
         with self.calls.one("endpoints.remove"):
@@ -164,4 +183,5 @@ class FakeEndpoints(Endpoints):
             config=shown.config,
             weights={v: round(100 * w / total) for v, w in shown.weights.items()},
             failure=endpoint.failure,
+            counts=dict(shown.counts),
         )

@@ -33,12 +33,14 @@ from functions.roll_back.verified import NotVerifiedError, Verified
 from functions.routes import ROUTES
 from functions.start_evaluation.handler import StartEvaluation
 from functions.start_rollout.handler import StartRollout
+from functions.start_rollout.placing import Placing
 from functions.start_training.handler import StartTraining
 from functions.step_rollout.handler import StepRollout
 from functions.sweep.handler import Sweep, SweepError
 from functions.turn import Told, Turn, taken
 from local.patterns import Pattern, compile_pattern
 from tests.builders import MODEL, NAMES, NOON, a_deployed, a_report, digest
+from tests.fakes.alarms import FakeAlarms
 from tests.fakes.bus import Envelope, FakeBus, envelope
 from tests.fakes.calls import Calls, CrashError
 from tests.fakes.definitions import FakeDefinitions
@@ -118,6 +120,7 @@ class Stage:
         self.drops = FakeDrops(self.calls)
         self.definitions = FakeDefinitions(deployed, calls=self.calls)
         self.traffic = FakeTraffic(self.calls, everywhere=PLENTY)
+        self.alarms = FakeAlarms(self.calls)
 
     def _units(self) -> dict[str, Turn]:
         book = Book(self.ledger, self.bus)
@@ -164,10 +167,15 @@ class Stage:
             "start_rollout": StartRollout(
                 book=book,
                 registry=self.registry,
-                endpoints=self.endpoints,
                 names=NAMES,
-                image="serving",
-                role_arn="serve",
+                placing=Placing(
+                    book=book,
+                    endpoints=self.endpoints,
+                    alarms=self.alarms,
+                    names=NAMES,
+                    image="serving",
+                    role_arn="serve",
+                ),
             ),
             "step_rollout": StepRollout(
                 book=book,

@@ -333,8 +333,8 @@ MUTANTS = (
     Mutant(
         "a rollout has no place for the champion",
         "start_rollout/decide.py",
-        "    return (_placed(champion, 100), _placed(challenger, 0))",
-        "    return (_placed(challenger, 100),)",
+        "    return (_placed(champion, 100, count), _placed(challenger, 0, count))",
+        "    return (_placed(challenger, 100, count),)",
     ),
     Mutant(
         "evidence forgets the event",

@@ -17,6 +17,7 @@ from functions.jobs import JobStatus
 from functions.ledger import RolloutRecord, RunRecord, RunState
 from functions.registry import Approval, Version
 from tests.builders import MODEL, NAMES, NOON, a_deployed
+from tests.fakes.alarms import FakeAlarms
 from tests.fakes.bus import Envelope
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
@@ -127,6 +128,7 @@ class World(Stage):
             most_running=lambda: self.max_running,
             hold=hold,
         )
+        self.alarms = FakeAlarms(self.calls)
         self.traffic = LivingTraffic(
             self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
         )

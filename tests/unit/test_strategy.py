@@ -12,7 +12,7 @@ from functions.strategy import Guardrail
 from tests.builders import a_definition
 
 SMALLEST = {"data": {"features": ["*"], "classes": 2}}
-GUARDED = {"strategy": "guardrail"}
+GUARDED: dict[str, Any] = {"strategy": "guardrail"}
 
 
 def refusal(*, count: int = 4, instances: tuple[str, ...] = ("ml.g5.xlarge",), **keys: Any) -> str:
