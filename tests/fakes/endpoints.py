@@ -35,6 +35,15 @@ class _Endpoint:
     """Percent of traffic by version, each time it changed."""
 
 
+def told(endpoint: str, view: EndpointView) -> tuple[type[EndpointChanged], dict[str, str]]:
+    """SageMaker's event about an endpoint as it is now."""
+    return EndpointChanged, {
+        "EndpointName": endpoint,
+        "EndpointStatus": status_spellings(view.status)[1],
+        "EndpointConfigName": view.config,
+    }
+
+
 class FakeEndpoints(Endpoints):
     """The endpoint of each model."""
 
@@ -154,12 +163,7 @@ class FakeEndpoints(Endpoints):
         """SageMaker's event about an endpoint as it is now."""
         view = self._view(model)
         if view is not None:
-            detail = {
-                "EndpointName": self._names.endpoint(model),
-                "EndpointStatus": status_spellings(view.status)[1],
-                "EndpointConfigName": view.config,
-            }
-            self.bus.happens(EndpointChanged, detail)
+            self.bus.happens(*told(self._names.endpoint(model), view))
 
     def _update(self, model: str, fleet: _Fleet) -> None:
         endpoint = self.endpoints[model]

@@ -174,7 +174,7 @@ class Stage:
                     alarms=self.alarms,
                     names=NAMES,
                     image="serving",
-                    role_arn="serve",
+                    role_arn="arn:aws:iam::123456789012:role/serve",
                 ),
             ),
             "step_rollout": StepRollout(
