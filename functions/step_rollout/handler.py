@@ -251,10 +251,11 @@ class StepRollout:
 
 
 def _weights(rollout: RolloutRecord, challenger: int) -> dict[str, int]:
-    weights = {rollout.challenger.variant: challenger}
+    """A challenger in the champion's place has all there is."""
+    weights: dict[str, int] = {}
     if rollout.champion is not None:
         weights[rollout.champion.variant] = 100 - challenger
-    return weights
+    return weights | {rollout.challenger.variant: challenger}
 
 
 @cache

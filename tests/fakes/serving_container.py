@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -34,4 +33,4 @@ class Answers(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-    sys.exit(ThreadingHTTPServer(("127.0.0.1", port), Answers).serve_forever())
+    ThreadingHTTPServer(("127.0.0.1", port), Answers).serve_forever()

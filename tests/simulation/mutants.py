@@ -309,14 +309,26 @@ MUTANTS = (
     Mutant(
         "a return is not verified",
         "roll_back/verified.py",
-        "        if view.in_service and view.weights.get(champion.variant) == 100:\n            return True",
+        "        if view.in_service and not view.pending and all_there and not taken:\n            return True",
         "        return True",
     ),
     Mutant(
         "the traffic returns to the challenger",
         "roll_back/verified.py",
-        "self.endpoints.shift(model, {**others, champion.variant: 100})",
-        "self.endpoints.shift(model, {champion.variant: 0, **{v: 100 for v in others if v != champion.variant}})",
+        "self.endpoints.shift(rollout.model, {**others, champion.variant: 100})",
+        "self.endpoints.shift(rollout.model, {champion.variant: 0, **{v: 100 for v in others if v != champion.variant}})",
+    ),
+    Mutant(
+        "a return from guardrails is not told from their success",
+        "roll_back/verified.py",
+        "all_there and not taken:",
+        "all_there:",
+    ),
+    Mutant(
+        "guardrails take the only place, and nobody keeps the way back",
+        "start_rollout/placing.py",
+        "rollout.changed(returns_to=view.config)",
+        'rollout.changed(returns_to="")',
     ),
     Mutant(
         "a version that was taken back stays approved",

@@ -3,9 +3,10 @@
 import hashlib
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -47,28 +48,29 @@ _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
 _AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError)
-_QUICK = {
-    "steps": [50, 100],
-    "bake": "5m",
-    "look": "3m",
-    "min_requests": 20,
-    "promote_requests": 100,
+_QUICK = {"bake": "5m", "look": "3m", "min_requests": 20, "promote_requests": 100}
+STRATEGIES: Mapping[str, Mapping[str, Any]] = {
+    "stepped": {"strategy": "stepped", "steps": [50, 100]},
+    "all_at_once": {"strategy": "all_at_once"},
+    "guardrail": {"strategy": "guardrail"},
 }
+_GUARDS_WORK = 0.8
+"""How often guardrails see a version that fails before it has all traffic."""
 Action = Callable[[], None]
 
 
 @cache
-def deployed(approval: str, thrift: str, *, raised: bool = False) -> Deployed:
+def deployed(approval: str, thrift: str, strategy: str, *, raised: bool = False) -> Deployed:
     """The one model of every world."""
     training = dict(GUARDS[thrift])
     if raised:
         training["budget"] = {**training.get("budget", {}), "prices": RAISED}
     return a_deployed(
-        rollout=_QUICK,
+        rollout={**_QUICK, **STRATEGIES[strategy]},
         watch={"keep_warm": "10m"},
         gates={"approval": approval},
         training=training,
-        serving={"instances": TYPES},
+        serving={"instances": TYPES, "count": 2 if strategy == "guardrail" else 1},
     )
 
 
@@ -87,9 +89,11 @@ class World(Stage):
         *,
         tell: Callable[[str], None] | None = None,
         thrift: str | None = None,
+        strategy: str | None = None,
     ) -> None:
         self.chaos = chaos
         self.thrift = thrift
+        self.strategy = strategy
         self.random = self.chaos.random
         self.turns = 0
         self._moments: list[tuple[datetime, int, str, Action]] = []
@@ -120,7 +124,8 @@ class World(Stage):
         self.approval = self.random.choice(["auto", "auto", "human"])
         self.thrift = self.thrift or self.random.choice(list(GUARDS))
         self.max_running = self.random.choice([1, 20])
-        self.definitions = FakeDefinitions(deployed(self.approval, self.thrift), calls=self.calls)
+        self.strategy = self.strategy or self.random.choice([*STRATEGIES, "stepped"])
+        self.definitions = FakeDefinitions(self._deployed(), calls=self.calls)
         self.spending = Spending(
             self.ledger,
             self.jobs,
@@ -149,6 +154,10 @@ class World(Stage):
         self.ledger.watch = self.invariants.written
         self.endpoints.watch = self.invariants.asked
         self.registry.watch = self._version_told
+
+    def _deployed(self, *, raised: bool = False) -> Deployed:
+        strategy = self.strategy or "stepped"
+        return deployed(self.approval, self.thrift or "none", strategy, raised=raised)
 
     # time
 
@@ -319,7 +328,11 @@ class World(Stage):
         endpoint = self.endpoints.endpoints.get(model)
         moved = endpoint is not None and endpoint.then is not None and endpoint.now is not None
         wanted = endpoint.then.config if endpoint and endpoint.then else ""
-        if moved and self.chaos.happens(Fault.DEPLOY_SILENT, state=self.phase()):
+        if moved and self._guarded(model):
+            said = self.random.choice(["", "One or more alarms are in ALARM state"])
+            self.endpoints.give_up(model, said)
+            self.invariants.undeployed(wanted)
+        elif moved and self.chaos.happens(Fault.DEPLOY_SILENT, state=self.phase()):
             self.endpoints.give_up(model)
             self.invariants.undeployed(wanted)
         elif moved and self.chaos.happens(Fault.DEPLOY_FAILED, state=self.phase()):
@@ -327,7 +340,20 @@ class World(Stage):
             self.invariants.undeployed(wanted)
         else:
             self.endpoints.settle(model)
+        self._remember(model)
         self._alarms_ring(model)
+
+    def _guarded(self, model: str) -> bool:
+        """Whether guardrails see that what comes is bad; they may also miss it."""
+        coming = self.endpoints.endpoints[model].then
+        bad = coming is not None and self.traffic.bad & set(coming.versions.values())
+        return bool(bad and coming and coming.guard and self.random.random() < _GUARDS_WORK)
+
+    def _remember(self, model: str) -> None:
+        """Who stands where from now on."""
+        endpoint = self.endpoints.endpoints.get(model)
+        if endpoint is not None and endpoint.now is not None:
+            self.traffic.stood.append((self.now, endpoint.now.versions))
 
     def _alarms_ring(self, model: str) -> None:
         """A version that fails in service is seen by its alarm, some minutes later."""
@@ -397,8 +423,7 @@ class World(Stage):
 
     def raise_prices(self) -> None:
         """A person writes higher prices into model.toml and deploys."""
-        raised = deployed(self.approval, self.thrift or "none", raised=True)
-        self.definitions.deployed[MODEL] = raised
+        self.definitions.deployed[MODEL] = self._deployed(raised=True)
 
     def _later(self, action: Action) -> None:
         longest = self.random.choice([20, 20, 600])
