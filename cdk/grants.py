@@ -77,7 +77,8 @@ def _table(p: Places) -> Grants:
             _allow(
                 ["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")
             ),
-            _allow(["cloudwatch:DescribeAlarms"], "*"),
+            _allow(["cloudwatch:DescribeAlarms"], p.alarms()),
+            _unscaling(),
             _pass(p.roles.serving),
         ],
         "step_rollout": [
@@ -85,12 +86,15 @@ def _table(p: Places) -> Grants:
             *_steering(p),
             *_reading_versions(p),
             _allow(["cloudwatch:GetMetricData"], "*"),
+            _scaling(),
             *_scheduling(p),
         ],
         "roll_back": [
             _looking_up(p),
             *_steering(p),
             _allow(["sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")),
+            _scaling(),
+            _unscaling(),
             _allow(
                 ["sagemaker:UpdateEndpoint"],
                 p.sagemaker("endpoint"),
@@ -150,6 +154,28 @@ def _steering(p: Places) -> list[iam.PolicyStatement]:
         ),
         *_reading(p, "datasets/*"),
     ]
+
+
+def _scaling() -> iam.PolicyStatement:
+    """A scalable target has a name of its own that nobody knows before."""
+    return _allow(
+        [
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+        ],
+        "*",
+    )
+
+
+def _unscaling() -> iam.PolicyStatement:
+    return _allow(
+        [
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:DeregisterScalableTarget",
+        ],
+        "*",
+    )
 
 
 def _reading_versions(p: Places) -> list[iam.PolicyStatement]:

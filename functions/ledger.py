@@ -26,6 +26,7 @@ from functions.machines import (
 from functions.machines import DropState as DropState
 from functions.machines import RolloutState as RolloutState
 from functions.machines import RunState as RunState
+from functions.scaling import Scaling
 from functions.witness import Witness
 
 RETRY_AFTER = timedelta(minutes=5)
@@ -280,6 +281,8 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     """The configuration of the champion alone, where the challenger takes its place."""
     count: int = 1
     """Instances of each variant."""
+    scaling: tuple[Scaling, ...] = ()
+    """How variants were scaled before the update, until they are again."""
     instance: int = 0
     """Which of `[serving] instances` is asked for."""
     placed: bool = False

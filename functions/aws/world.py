@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from functions.aws.jobs import Jobs
     from functions.aws.objects import Objects
     from functions.aws.registry import Registry
+    from functions.aws.scaling import ScalableTargets
     from functions.aws.schedules import Schedules
 
 
@@ -75,6 +76,12 @@ class World:
         from functions.aws.alarms import Alarms
 
         return Alarms(client("cloudwatch"))
+
+    @cached_property
+    def scaling(self) -> "ScalableTargets":
+        from functions.aws.scaling import ScalableTargets
+
+        return ScalableTargets(client("application-autoscaling"), self.names)
 
     @cached_property
     def traffic(self) -> "TrafficMetrics":

@@ -8,6 +8,7 @@ from events.catalog import RollbackRequested, RolloutAborted, VersionApproved
 from events.foreign import AlarmChanged
 from functions.aws.book import Book
 from functions.aws.registry import Registry
+from functions.aws.scaling import ScalableTargets
 from functions.aws.world import World
 from functions.evidence import Evidence
 from functions.ledger import (
@@ -32,6 +33,7 @@ from functions.roll_back.decide import (
 )
 from functions.roll_back.settings import RollBackSettings
 from functions.roll_back.verified import StillAtWorkError, Verified
+from functions.scaling import Scaling
 from functions.turn import Told, lambda_handler
 
 
@@ -42,6 +44,7 @@ class RollBack:
     book: Book
     registry: Registry
     names: Names
+    scaling: ScalableTargets
     verified: Verified
 
     def __call__(self, seen: AlarmChanged | RollbackRequested, now: datetime) -> Told:
@@ -85,7 +88,7 @@ class RollBack:
                     message=message,
                     due_at=now + RETRY_AFTER,
                 )
-                (returning,) = self.book.commit(returning)
+                returning = self._unscaled(self.book.commit(returning)[0])
                 try:
                     verified = self._return(returning, champion)
                 except StillAtWorkError:
@@ -106,11 +109,27 @@ class RollBack:
             return rollout
         return self.book.commit(rollout.changed(due_at=None))[0]
 
+    def _unscaled(self, rollout: RolloutRecord) -> RolloutRecord:
+        """A new fleet may be of another instance type: who is scaled is written down, and let go.
+
+        Weights move beside the scaling.
+        """
+        scaled = self.scaling.of(rollout.model) if rollout.returns_to else ()
+        if not scaled:
+            return rollout
+        kept = {each.variant: each for each in (*scaled, *rollout.scaling)}
+        (after,) = self.book.commit(rollout.changed(scaling=tuple(kept.values())))
+        for each in scaled:
+            self.scaling.take_off(rollout.model, each.variant)
+        return after
+
     def _return(self, rollout: RolloutRecord, champion: Champion | None) -> str:
         """Everything to the champion, or nothing left where there is none; how that was seen."""
         if champion is None:
             return self.verified.removed(rollout.model, rollout.config)
-        return self.verified.returned(rollout, champion)
+        verified = self.verified.returned(rollout, champion)
+        said = [self.scaling.put_on(rollout.model, each) for each in _left(rollout, champion)]
+        return "; ".join([verified, *filter(None, said)])
 
     def _mark(self, rollout: RolloutRecord, outcome: Return) -> None:
         """The version says in the registry why it does not serve."""
@@ -133,7 +152,7 @@ class RollBack:
             message=f"{outcome.message}; {verified}",
         )
         ended = rollout.heard(
-            RolloutNews.RETURNED, ended_at=now, weight=0, due_at=now + RETRY_AFTER
+            RolloutNews.RETURNED, ended_at=now, weight=0, scaling=(), due_at=now + RETRY_AFTER
         ).saying(said)
         note = Evidence(
             kind=RolloutRecord.kind,
@@ -157,6 +176,11 @@ class RollBack:
         return freed.changed(due_at=now + RETRY_AFTER).saying(approved)
 
 
+def _left(rollout: RolloutRecord, champion: Champion) -> tuple[Scaling, ...]:
+    """How the champion was scaled, if nobody has put that on again since."""
+    return tuple(each for each in rollout.scaling if each.variant == champion.variant)
+
+
 @cache
 def made() -> RollBack:
     """The function as its environment sets it up."""
@@ -166,6 +190,7 @@ def made() -> RollBack:
         book=world.book,
         registry=world.registry,
         names=world.names,
+        scaling=world.scaling,
         verified=Verified(world.endpoints, world.objects, Places(settings.artifact_bucket)),
     )
 

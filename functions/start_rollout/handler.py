@@ -116,6 +116,7 @@ def made() -> StartRollout:
             book=world.book,
             endpoints=world.endpoints,
             alarms=world.alarms,
+            scaling=world.scaling,
             names=world.names,
             image=settings.serving_image,
             role_arn=settings.serving_role_arn,

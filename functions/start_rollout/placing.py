@@ -8,8 +8,9 @@ from functions.aws.alarms import Alarms
 from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.refusals import NoRoomError, RefusedError
+from functions.aws.scaling import ScalableTargets
 from functions.endpoint import GPU_MACHINE_IMAGE, EndpointView, Guard, Hardware, Placement
-from functions.ledger import Champion, RolloutRecord
+from functions.ledger import RolloutRecord
 from functions.names import Names
 from functions.start_rollout.decide import Begin, placements
 from functions.start_rollout.records import Written, parked, placed, taken_back, without_room
@@ -25,6 +26,7 @@ class Placing:
     book: Book
     endpoints: Endpoints
     alarms: Alarms
+    scaling: ScalableTargets
     names: Names
     image: str
     role_arn: str
@@ -42,19 +44,39 @@ class Placing:
 
     def place(self, rollout: RolloutRecord, now: datetime) -> Written:
         """What is left of asking for it; nothing is asked for that is there."""
+        view = self.endpoints.view(rollout.model)
+        if rollout.replaces and view is not None and view.config == rollout.config:
+            return placed(rollout)
+        if rollout.replaces and (halted := self._halted(rollout, now)) is not None:
+            return halted
+        ready = self._intended(rollout, view)
         try:
-            ready = self._ready(rollout, now)
-        except _PUT_OFF as error:
-            return self._put_off(rollout, error, now)
-        if isinstance(ready, Written):
-            return ready
-        try:
-            self.endpoints.place(
-                ready.model, _placements(ready), self._hardware(ready), self._guard(ready)
-            )
+            return self._asked(ready, now)
         except _PUT_OFF as error:
             return self._put_off(ready, error, now)
-        return placed(ready)
+
+    def _intended(self, rollout: RolloutRecord, view: EndpointView | None) -> RolloutRecord:
+        """With all that it takes to undo the update, written down before anything is changed."""
+        scaled = self.scaling.of(rollout.model) if rollout.champion is not None else ()
+        kept = {each.variant: each for each in (*scaled, *rollout.scaling)}
+        intended = rollout.changed(
+            scaling=tuple(kept.values()),
+            returns_to=view.config if view is not None and _alone(view, rollout) else "",
+        )
+        if intended != rollout:
+            (intended,) = self.book.commit(intended)
+        for each in scaled:
+            self.scaling.take_off(rollout.model, each.variant)
+        return intended
+
+    def _asked(self, rollout: RolloutRecord, now: datetime) -> Written:
+        hardware, guard = self._hardware(rollout), self._guard(rollout)
+        if rollout.replaces and rollout.champion is not None and not rollout.returns_to:
+            alone = placements(None, rollout.champion, count=rollout.count)
+            self.endpoints.place(rollout.model, alone, hardware)
+            return parked(rollout, ALONE_FIRST, now)
+        self.endpoints.place(rollout.model, _placements(rollout), hardware, guard)
+        return placed(rollout)
 
     def _put_off(self, rollout: RolloutRecord, error: Exception, now: datetime) -> Written:
         match error:
@@ -68,33 +90,11 @@ class Placing:
             case _:
                 return parked(rollout, str(error), now)
 
-    def _ready(self, rollout: RolloutRecord, now: datetime) -> RolloutRecord | Written:
-        """The rollout as it may be asked for, or what is left of it when it may not (yet)."""
-        if rollout.replaces and rollout.champion is not None:
-            return self._guarded(rollout, rollout.champion, now)
-        return rollout
-
     def _guard(self, rollout: RolloutRecord) -> Guard | None:
         if not rollout.replaces:
             return None
         alarms = self.names.alarms(rollout.model, rollout.challenger.variant)
         return Guard(rollout.definition.rollout.guardrail, alarms)
-
-    def _guarded(
-        self, rollout: RolloutRecord, champion: Champion, now: datetime
-    ) -> RolloutRecord | Written:
-        """Alarms first: without them nothing would take the traffic back."""
-        view = self.endpoints.view(rollout.model)
-        if view is not None and view.config == rollout.config:
-            return placed(rollout)
-        if (halted := self._halted(rollout, now)) is not None:
-            return halted
-        if view is None or not _alone(view, champion):
-            alone = placements(None, champion, count=rollout.count)
-            self.endpoints.place(rollout.model, alone, self._hardware(rollout))
-            return parked(rollout, ALONE_FIRST, now)
-        (kept,) = self.book.commit(rollout.changed(returns_to=view.config))
-        return kept
 
     def _halted(self, rollout: RolloutRecord, now: datetime) -> Written | None:
         """Sizes that do not fit the instances, or alarms that could not take anything back."""
@@ -126,8 +126,9 @@ def _placements(rollout: RolloutRecord) -> tuple[Placement, ...]:
     return placements(rollout.champion, rollout.challenger, count=rollout.count)
 
 
-def _alone(view: EndpointView, champion: Champion) -> bool:
-    return set(view.weights) == {champion.variant}
+def _alone(view: EndpointView, rollout: RolloutRecord) -> bool:
+    """Whether the champion is the only one there, and its place is to be taken."""
+    return rollout.replaces and set(view.weights) == {rollout.challenger.variant}
 
 
 def _fallback(rollout: RolloutRecord, further: int) -> str:

@@ -11,6 +11,7 @@ from functions.aws.endpoints import Endpoints
 from functions.aws.evidence import TrafficMetrics
 from functions.aws.objects import Objects
 from functions.aws.registry import Registry
+from functions.aws.scaling import ScalableTargets
 from functions.aws.schedules import Schedules
 from functions.aws.world import World
 from functions.endpoint import NO_TRAFFIC, Arms, Probe, Traffic
@@ -18,6 +19,7 @@ from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutSta
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval
+from functions.scaling import after_update
 from functions.step_rollout.comparison import slow
 from functions.step_rollout.decide import (
     Arrive,
@@ -70,6 +72,7 @@ class StepRollout:
     traffic: TrafficMetrics
     objects: Objects
     registry: Registry
+    scaling: ScalableTargets
     schedules: Schedules
     names: Names
     places: Places
@@ -116,9 +119,10 @@ class StepRollout:
         """Do what was decided."""
         match step:
             case Shift():
-                return self._shift(step, rollout, now)
+                return self._shift(step, self._scaled_again(rollout), now)
             case Arrive():
-                return self._baking(self._commit(arrived(step, rollout, now)), now)
+                there = arrived(step, self._scaled_again(rollout), now)
+                return self._baking(self._commit(there), now)
             case Hold():
                 return self._baking(self._commit(held(step, rollout, now)), now)
             case LookAgain(look=number):
@@ -149,6 +153,14 @@ class StepRollout:
         self.endpoints.shift(rollout.model, _weights(rollout, shift.weight))
         self._return_if_overtaken(after)
         return self._baking(after, now)
+
+    def _scaled_again(self, rollout: RolloutRecord) -> RolloutRecord:
+        """Those who stand there after the update are scaled as they were before."""
+        champion = rollout.champion.variant if rollout.champion else None
+        wanted = after_update(rollout.scaling, champion, rollout.challenger.variant)
+        for each in wanted:
+            self.scaling.put_on(rollout.model, each)
+        return rollout.changed(scaling=())
 
     def _baking(self, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         self._expect(rollout, now + bake(rollout))
@@ -269,6 +281,7 @@ def made() -> StepRollout:
         traffic=world.traffic,
         objects=world.objects,
         registry=world.registry,
+        scaling=world.scaling,
         schedules=world.schedules(
             group=settings.schedule_group,
             role_arn=settings.schedule_role_arn,

@@ -10,6 +10,7 @@ from events.words import Reason
 from functions.endpoint import Guard
 from functions.ledger import RolloutState
 from functions.registry import Approval
+from functions.scaling import Scaling
 from tests.builders import MODEL, a_deployed
 from tests.fakes.stage import Stage, asks_back
 
@@ -224,3 +225,36 @@ def test_a_container_of_the_marketplace_is_refused_where_its_guardrails_would_be
         ' there and updates all at once, without a bake; write strategy = "stepped"'
     )
     assert stage.endpoints.updates == 1
+
+
+SCALED = Scaling(variant="blue", least=2, most=8, policies=({"PolicyName": "busy"},))
+
+
+@pytest.mark.parametrize("strategy", ["stepped", "guardrail"])
+def test_who_is_scaled_is_let_go_for_the_update_and_scaled_again_after_it(strategy: str) -> None:
+    rollout = {"strategy": strategy, "bake": "10m"}
+    stage = served(Stage(rollout=rollout, serving={"count": 2}), versions=1)
+    stage.scaling.targets = {"blue": SCALED}
+
+    a_second_version(stage)
+    stage.settle(until=lambda: stage.endpoints.endpoints[MODEL].then is not None)
+    during = dict(stage.scaling.targets)
+    stage.rest()
+
+    assert during == {}
+    assert stage.champion == 2
+    assert stage.scaling.targets["blue"] == SCALED
+    assert set(stage.scaling.targets) == (
+        {"blue"} if strategy == "guardrail" else {"blue", "green"}
+    )
+    assert stage.rollout_of(2).scaling == ()
+
+
+def test_who_is_scaled_is_so_again_when_the_traffic_came_back() -> None:
+    stage = guarded()
+    stage.scaling.targets = {"blue": SCALED}
+    stage.endpoints.broken = {2}
+
+    a_second_version(stage).rest()
+
+    assert (stage.champion, stage.scaling.targets) == (1, {"blue": SCALED})

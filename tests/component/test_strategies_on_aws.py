@@ -8,6 +8,7 @@ import pytest
 
 from events.words import Reason
 from functions.ledger import RolloutState
+from tests.builders import MODEL
 from tests.conformance.target import embedded
 from tests.fakes.embedded_aws import eventually
 from tests.fakes.half_real import OPTIONS, HalfReal
@@ -92,3 +93,14 @@ def test_all_at_once_moves_in_one_step_and_back_in_one(stages: Any) -> None:
 
     assert stage.answered().startswith("version=1;")
     assert len(stage.told()["ProductionVariants"]) == 2
+
+
+def test_a_scaled_champion_is_scaled_again_with_its_policy(stages: Any) -> None:
+    stage = stages(**guarded(**CANARY))
+    stage.scale_out("blue", least=2, most=3)
+    before = stage.scaling.of(MODEL)
+
+    challenged(stage).rest()
+
+    assert stage.champion == 2
+    assert stage.scaling.of(MODEL) == before

@@ -8,9 +8,11 @@ from typing import Any
 
 from functions.aws.alarms import Alarms
 from functions.aws.endpoints import Endpoints
+from functions.aws.scaling import ScalableTargets
 from functions.definition import Deployed
 from functions.endpoint import EndpointView
 from functions.ledger import RolloutRecord
+from functions.scaling import Scaling
 from tests.builders import MODEL, NAMES
 from tests.conformance.target import Target
 from tests.fakes.embedded_aws import eventually
@@ -37,6 +39,8 @@ class HalfReal(Stage):
         self.real = Endpoints(sagemaker, runtime, NAMES)
         self.endpoints = self.real  # type: ignore[assignment]  # the fake's own verbs are not used
         self.alarms = Alarms(self.aws.client("cloudwatch"))  # type: ignore[assignment]  # as above
+        scaler = self.aws.client("application-autoscaling")
+        self.scaling = ScalableTargets(scaler, NAMES)  # type: ignore[assignment]  # as above
         self._seen: EndpointView | None = None
 
     def make_alarms(self, variant: str = "blue") -> None:
@@ -53,6 +57,20 @@ class HalfReal(Stage):
                 ComparisonOperator="GreaterThanThreshold",
                 TreatMissingData="ignore",
             )
+
+    def scale_out(self, variant: str, *, least: int, most: int) -> None:
+        """A person has it scaled by its load."""
+        load = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+        config = {"TargetValue": 1000.0, "PredefinedMetricSpecification": load}
+        policy = {
+            "PolicyName": "busy",
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": config,
+        }
+        kept = Scaling(variant=variant, least=least, most=most, policies=(policy,))
+        assert not ScalableTargets(self.aws.client("application-autoscaling"), NAMES).put_on(
+            MODEL, kept
+        )
 
     def ring(self, alarm: str) -> None:
         """An alarm goes off where SageMaker hears it, and nobody else."""

@@ -50,6 +50,7 @@ from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.objects import FakeObjects
 from tests.fakes.registry import FakeRegistry
+from tests.fakes.scaling import FakeScaling
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.traffic import PLENTY, FakeTraffic
 
@@ -121,6 +122,7 @@ class Stage:
         self.definitions = FakeDefinitions(deployed, calls=self.calls)
         self.traffic = FakeTraffic(self.calls, everywhere=PLENTY)
         self.alarms = FakeAlarms(self.calls)
+        self.scaling = FakeScaling(self.calls)
 
     def _units(self) -> dict[str, Turn]:
         book = Book(self.ledger, self.bus)
@@ -172,6 +174,7 @@ class Stage:
                     book=book,
                     endpoints=self.endpoints,
                     alarms=self.alarms,
+                    scaling=self.scaling,
                     names=NAMES,
                     image="serving",
                     role_arn="arn:aws:iam::123456789012:role/serve",
@@ -183,6 +186,7 @@ class Stage:
                 traffic=self.traffic,
                 objects=self.objects,
                 registry=self.registry,
+                scaling=self.scaling,
                 schedules=self.schedules,
                 names=NAMES,
                 places=places,
@@ -191,6 +195,7 @@ class Stage:
                 book=book,
                 registry=self.registry,
                 names=NAMES,
+                scaling=self.scaling,
                 verified=Verified(
                     self.endpoints,
                     self.objects,

@@ -185,7 +185,9 @@ class Invariants:
         least = rollout.definition.rollout.promote_requests
         seen = sights.traffic.seen.get(version, 0)
         hold(seen >= least, "S7", f"{rollout.rollout} was promoted on {seen} requests")
-        hold(version not in sights.traffic.bad, "S7", f"{rollout.rollout} fails, and was promoted")
+        bad = sights.traffic.bad
+        worse = version in bad and rollout.champion.version not in bad
+        hold(not worse, "S7", f"{rollout.rollout} fails, and was promoted")
         shares = sights.endpoints.shares(rollout.model)
         hold(shares.get(version) == 100, "S7", f"{rollout.rollout} was promoted at {shares}")
 

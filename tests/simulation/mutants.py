@@ -327,8 +327,14 @@ MUTANTS = (
     Mutant(
         "guardrails take the only place, and nobody keeps the way back",
         "start_rollout/placing.py",
-        "rollout.changed(returns_to=view.config)",
-        'rollout.changed(returns_to="")',
+        "returns_to=view.config if view",
+        'returns_to="x"[1:] if view',
+    ),
+    Mutant(
+        "whoever was scaled is forgotten when the traffic returns",
+        "roll_back/handler.py",
+        "for each in _left(rollout, champion)]",
+        "for each in ()]",
     ),
     Mutant(
         "a version that was taken back stays approved",

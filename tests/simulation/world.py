@@ -17,12 +17,14 @@ from functions.definition import Deployed
 from functions.jobs import JobStatus
 from functions.ledger import RolloutRecord, RunRecord, RunState
 from functions.registry import Approval, Version
+from functions.scaling import Scaling
 from tests.builders import MODEL, NAMES, NOON, a_deployed
 from tests.fakes.alarms import FakeAlarms
 from tests.fakes.bus import Envelope
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.objects import FakeObjects
+from tests.fakes.scaling import FakeScaling
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.stage import COMES_AGAIN, SWEEP_EVERY, Stage, asks_back, routed_to
 from tests.simulation.chaos import Chaos, Fault
@@ -54,6 +56,8 @@ STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     "all_at_once": {"strategy": "all_at_once"},
     "guardrail": {"strategy": "guardrail"},
 }
+_SCALED = 0.3
+"""How often a person has the first champion scaled."""
 _GUARDS_WORK = 0.8
 """How often guardrails see a version that fails before it has all traffic."""
 Action = Callable[[], None]
@@ -134,6 +138,8 @@ class World(Stage):
             hold=hold,
         )
         self.alarms = FakeAlarms(self.calls)
+        self.scaling = FakeScaling(self.calls)
+        self.scaled = self.random.random() < _SCALED
         self.traffic = LivingTraffic(
             self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
         )
@@ -353,6 +359,8 @@ class World(Stage):
         """Who stands where from now on."""
         endpoint = self.endpoints.endpoints.get(model)
         if endpoint is not None and endpoint.now is not None:
+            if self.scaled and not self.traffic.stood:
+                self.scaling.targets["blue"] = Scaling(variant="blue", least=1, most=3)
             self.traffic.stood.append((self.now, endpoint.now.versions))
 
     def _alarms_ring(self, model: str) -> None:
@@ -437,6 +445,11 @@ class World(Stage):
 
     def _at_rest(self) -> None:
         hold(not self.open(), "L4", f"still open: {[f'{r.kind} {r.key}' for r in self.open()]}")
+        champion = self.endpoint.champion
+        known = self.traffic.stood and MODEL in self.endpoints.endpoints
+        if self.scaled and champion is not None and known:
+            scaled = champion.variant in self.scaling.targets
+            hold(scaled, "S5", f"v{champion.version} is not scaled any more")
         self.invariants.at_rest(serving=self.serving, champion=self.champion)
         writes, waits = self.ledger.writes, self._people_are_waited_for()
         self.sweep()
