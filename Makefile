@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NODE := node_modules/.ready
-BENCHES := lambda_import reaction serving local_lambda local_events
+BENCHES := lambda_import reaction serving rollout sweep month local_lambda local_events local_invoke local_life
 SOURCES := bench bundles cdk cli demo docs events functions local serving tests training app.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -66,6 +66,9 @@ bench: setup  ## every benchmark, against its named peer or limit, kept under be
 	  cat bench/results/$$each.txt; \
 	  test $$over -eq 0 || exit 1; \
 	done
+
+bench-%: setup  ## one of them: make bench-rollout
+	$(BIN)/python -m bench.$*
 
 SEEDS ?= 100000
 sim: setup  ## many seeded worlds in which things go wrong; SEED=n tells one as a story

@@ -39,7 +39,7 @@ _SOON, _LATE = 3.0, 14.0
 _OFTEN = 0.65
 _STORY = 25
 """Kills in one story, which is then told to its end."""
-_ENDS = 180.0
+_ENDS = 600.0
 _LEFT = ("**/*.partial*", "**/unpacking-*")
 """Files that nobody takes up again."""
 

@@ -47,17 +47,14 @@ class Counted(Chaos):
 
 
 class Month(World):
-    """A world that goes on for a month.
-
-    No retraining is stopped: a run that waits for a person is asked about for as long as it waits.
-    """
+    """A world that goes on for a month."""
 
     longest = timedelta(days=DAYS + 7)
     most_turns = 1_000_000
 
 
 def month(seed: int) -> dict[int, Counter[str]]:
-    """Calls of one model, by week and kind."""
+    """Calls of one model, by week and kind. No retraining is stopped: every drop is trained on."""
     chaos = Counted(seed)
     chaos.world = world = Month(chaos)
     world.definitions.deployed[MODEL] = a_deployed(

@@ -86,6 +86,7 @@ def _table(p: Places) -> Grants:
             *_steering(p),
             *_reading_versions(p),
             _allow(["cloudwatch:GetMetricData"], "*"),
+            _allow(["sagemaker:CreateEndpointConfig"], p.sagemaker("endpoint-config")),
             _scaling(),
             *_scheduling(p),
         ],
@@ -95,8 +96,9 @@ def _table(p: Places) -> Grants:
             _allow(["sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")),
             _scaling(),
             _unscaling(),
+            _allow(["sagemaker:CreateEndpointConfig"], p.sagemaker("endpoint-config")),
             _allow(
-                ["sagemaker:UpdateEndpoint"],
+                ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
                 p.sagemaker("endpoint"),
                 p.sagemaker("endpoint-config"),
             ),

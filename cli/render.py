@@ -23,6 +23,7 @@ _COLOURS = {
     "expired": "red",
     "failed": "red",
     "aborted": "red",
+    "stopped": "red",
     "held": "yellow",
     "parked": "yellow",
 }

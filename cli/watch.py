@@ -83,6 +83,8 @@ class Watch:
     def returned(self, model: str, version: int) -> None:
         """A rollout that was asked back, until its champion has all traffic."""
         rollout = self._rollout(model, version, lambda found: found.ended)
+        if rollout.state is RolloutState.STOPPED:
+            raise EndedBadlyError(rollout.reason, f"version {version}: {rollout.message}")
         if rollout.state is not RolloutState.ABORTED:
             raise NothingToDoError(f"the watch over version {version} was over before: it serves")
 

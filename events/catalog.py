@@ -243,6 +243,20 @@ class RolloutAborted(Event):
     message: str
 
 
+class PersonPaged(Event):
+    """A person has to look at something; said once for each record and reason.
+
+    Said by step_rollout, start_rollout, roll_back and the sweep; it lies in the queue of pages.
+    """
+
+    publisher: ClassVar[str] = "step_rollout"
+    model: str
+    about: str
+    """The rollout, job, endpoint or configuration."""
+    reason: Reason
+    message: str
+
+
 CATALOG: MappingProxyType[str, type[Event]] = MappingProxyType(
     {event.detail_type(): event for event in Event.__subclasses__()}
 )

@@ -21,8 +21,9 @@ from pydantic import (
 
 from events.words import is_model_name
 from functions import prices
+from functions.judgement import Evaluation, Gates, deciding, scores
 from functions.names import digest_of
-from functions.sections import Dollars, Instance, Pause, Seconds, Section, Share, Text
+from functions.sections import Dollars, Instance, Pause, Seconds, Section, Text
 from functions.strategy import Fault, Rollout, Watch
 
 
@@ -40,8 +41,6 @@ def _rising(span: tuple[float, float]) -> tuple[float, float]:
 
 _LONGEST_TRAINING = 5 * 86400
 """SageMaker lets an account train no longer unless its quota is raised; 28 days are the end."""
-_LONGEST_EVALUATION = 9 * 86400
-"""The end of any processing job."""
 _GUARDS = frozenset({"checkpoint", "max_wait", "cooldown", "max_running", "stop_after", "budget"})
 """Keys of `[training]` that decide when a job runs, and nothing of what comes out of it."""
 MOST_CLASSES = 1000
@@ -80,12 +79,34 @@ class Hyperparameters(Section):
     """Passes over the dataset."""
     batch_size: int = Field(default=64, ge=1, le=_MANY)
     """Rows per step."""
+    micro_batch: int = Field(default=0, ge=0, le=_MANY)
+    """Rows on the device at once; gradients are summed up to `batch_size`. 0: what fits."""
+    headroom: float = Field(default=0.1, ge=0, le=0.9)
+    """Share of the GPU's memory that the search for `micro_batch` leaves free."""
     learning_rate: float = Field(default=0.003, gt=0)
     """The highest: it rises to it and falls to zero."""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW's."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Of the learning rate after its rise."""
+    warm_up: float = Field(default=0.05, ge=0, le=1)
+    """Share of all steps in which the learning rate rises."""
+    clip_norm: float = Field(default=0.0, ge=0)
+    """Longer gradients are cut to this length; 0: never."""
+    ema: float = Field(default=0.0, ge=0, le=0.99999)
+    """Decay of the moving average of the weights, which is then what is kept; 0: none."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the computing, never of the kept weights; auto: bfloat16 on a GPU that has it."""
+    compile: bool = False
+    """By torch.compile, where that is measured to be faster; the choice is told in the log."""
+    not_finite: Literal["stop", "skip"] = "stop"
+    """What a batch does whose loss is no number: end the job, or leave the weights alone."""
     checkpoint_every: int = Field(default=5, ge=1, le=_MANY)
     """Epochs between two checkpoints."""
+    checkpoint_seconds: int = Field(default=300, ge=1, le=_MANY)
+    """The longest time between two checkpoints, inside an epoch too."""
+    in_memory: int = Field(default=2048, ge=1, le=_MANY)
+    """MiB of rows that are held in memory; a larger dataset is streamed from its files."""
     threads: int = Field(default=1, ge=1, le=1024)
     """On a CPU; one gives the same bits on any number of cores."""
 
@@ -174,30 +195,6 @@ class Training(Section):
         return prices.estimate(hourly, seconds=self.max_runtime, count=1, spot=self.spot)
 
 
-class Evaluation(Section):
-    """`[evaluation]`: the frozen holdout and the metric that decides."""
-
-    holdout: str = Field(default="v1", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,62}$")
-    """Its id: `sluice drop MODEL FOLDER --holdout v1`. Runs wait until it is there."""
-    metric: str = "accuracy"
-    """`accuracy`, `f1_macro`, `recall_min` or the recall of one class, such as `recall_3`."""
-    instance: Instance = "ml.m5.xlarge"
-    """Where candidate and champion are evaluated."""
-    max_runtime: Seconds = Field(default=3600, ge=1, le=_LONGEST_EVALUATION)
-    """At least one second, at most nine days."""
-
-
-class Gates(Section):
-    """`[gates]`: what a candidate must show before it may be rolled out."""
-
-    min: dict[str, Share] = Field(default_factory=dict)
-    """The least of any score that may be the metric."""
-    max_drop: Share = 0.0
-    """How far the candidate may lie below the champion, by the interval's lower bound."""
-    approval: Literal["auto", "human"] = "auto"
-    """With `human` a version waits in the registry for a person's word."""
-
-
 class Serving(Section):
     """`[serving]`: hardware and the latency objective."""
 
@@ -227,13 +224,14 @@ class Definition(Section):
 
     @model_validator(mode="after")
     def _judged_by_known_scores(self) -> "Definition":
-        asked = [("evaluation.metric", self.evaluation.metric)]
-        asked += [("gates.min", name) for name in self.gates.min]
         known = scores(self.data.classes)
-        wrong = next(((where, name) for where, name in asked if name not in known), None)
+        asked = [("evaluation.metric", self.evaluation.metric, deciding(self.data.classes))]
+        asked += [("gates.min", name, known) for name in self.gates.min]
+        wrong = next((each for each in asked if each[1] not in each[2]), None)
         if wrong is not None:
-            where, name = wrong
-            all_of_them = f"{', '.join(known[:3])}, {known[3]} … {known[-1]}"
+            where, name, known = wrong
+            by_name = [score for score in known if not score.startswith("recall_")]
+            all_of_them = f"{', '.join(by_name)}, recall_min, recall_0 … {known[-1]}"
             hint = _meant(name, known) or f"known here: {all_of_them}"
             raise ValueError(f"[{where}]: unknown score {name!r}; {hint}")
         return self
@@ -247,11 +245,6 @@ class Definition(Section):
             exclude={"training": set(_GUARDS)},
         )
         return digest_of(shaping)
-
-
-def scores(classes: int) -> tuple[str, ...]:
-    """What the evaluation tells of a model of so many classes; more is better in all of them."""
-    return ("accuracy", "f1_macro", "recall_min", *(f"recall_{c}" for c in range(classes)))
 
 
 class Deployed(BaseModel):

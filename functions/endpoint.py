@@ -25,6 +25,8 @@ class EndpointView:
     """Instances by variant."""
     pending: bool = False
     """Whether a deployment is told to be under way."""
+    made: datetime | None = None
+    """When it was made: one that was deleted and made again has another time."""
 
     @property
     def in_service(self) -> bool:
@@ -64,6 +66,17 @@ class Hardware:
     """The instance type where it is not the first choice: then the configuration is another one."""
     machine_image: str | None = None
     """SageMaker's name of the machine image under the container; None leaves the choice to it."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A configuration as the ledger knows it: all it takes to make it again."""
+
+    config: str
+    placements: tuple[Placement, ...]
+    instance: str
+    machine_image: str | None = None
+    """As in `Hardware`."""
 
 
 MINUTE = timedelta(minutes=1)

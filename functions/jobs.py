@@ -77,4 +77,7 @@ class EvaluationSpec:
     holdout_uri: str
     output_uri: str
     environment: Mapping[str, str]
+    dataset_uri: str | None = None
+    """Folder with `dataset.json` and `s3.manifest`, to look for rows of the holdout among its own;
+    None does not."""
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from events.base import Event
-from events.catalog import parsed
+from events.catalog import PersonPaged, parsed
 from events.words import Reason
 from functions.definition import Definition
 from functions.evidence import Chain, Entry, Evidence, Subject, appended
@@ -32,12 +32,14 @@ from functions.witness import Witness
 RETRY_AFTER = timedelta(minutes=5)
 """How long the sweep leaves a record alone before it asks again."""
 
+STUCK_AFTER = timedelta(hours=1)
+"""SageMaker takes minutes to change an endpoint, and half an hour to give a broken one up."""
+
 ASK_PERSON_AFTER = timedelta(hours=1)
 """How often the sweep asks whether a person has decided: their word may have been lost."""
 
-
-LONGEST_LINE = 8
-"""How many approved versions wait for an endpoint at most."""
+LONGEST_LINE = 1000
+"""How many approved versions wait for an endpoint at most: days of approvals in one rollout."""
 
 _MECHANICS = {"chain", "due_at", "outbox", "revision"}
 """Fields that say when and how a record moves on, not what it holds."""
@@ -259,6 +261,9 @@ class EndpointRecord(Record):
         return self._with_line(set(self.line) - {version})
 
     def _with_line(self, versions: set[int]) -> Self:
+        """Only versions newer than the champion have a turn to come."""
+        if self.champion is not None:
+            versions = {v for v in versions if v > self.champion.version}
         line = sorted(versions, reverse=True)[:LONGEST_LINE]
         return self.changed(waiting=line[0] if line else None, behind=tuple(line[1:]))
 
@@ -283,6 +288,12 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     """Instances of each variant."""
     scaling: tuple[Scaling, ...] = ()
     """How variants were scaled before the update, until they are again."""
+    tried: tuple[str, ...] = ()
+    """Those of other instance types, for which there was no room."""
+    before: str | None = None
+    """The configuration that the endpoint had; empty for no endpoint, None where nobody knows."""
+    made_at: datetime | None = None
+    """When the endpoint was made that holds both: another one's time is another endpoint's."""
     instance: int = 0
     """Which of `[serving] instances` is asked for."""
     placed: bool = False
@@ -298,6 +309,12 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     step_since: datetime
     traffic_since: datetime | None = None
     """When the challenger was first given traffic; None before."""
+    back_since: datetime | None = None
+    """Since when its traffic is being moved back."""
+    restores: int = 0
+    """How often the champion was placed alone, because the endpoint was stranded."""
+    paged: tuple[Reason, ...] = ()
+    """For what a person was paged: once for each."""
     ended_at: datetime | None = None
     reason: Reason | None = None
     """Why the traffic is (or was) wanted back; from then on nothing else moves it."""
@@ -306,6 +323,13 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     @property
     def key(self) -> str:
         return self.rollout
+
+    def paging(self, reason: Reason, message: str) -> Self:
+        """With a page to a person, unless there was one for this reason."""
+        if reason in self.paged:
+            return self
+        page = PersonPaged(model=self.model, about=self.rollout, reason=reason, message=message)
+        return self.changed(paged=(*self.paged, reason)).saying(page)
 
     @property
     def alone(self) -> bool:

@@ -246,6 +246,7 @@ class RolloutState(StrEnum):
     ROLLING_BACK = "rolling_back"
     COMPLETED = "completed"
     ABORTED = "aborted"
+    STOPPED = "stopped"
 
 
 class RolloutNews(StrEnum):
@@ -263,6 +264,8 @@ class RolloutNews(StrEnum):
     """The traffic is seen to be back."""
     WATCHED = "watched"
     """The watch is over."""
+    LEFT = "left"
+    """The endpoint is left to a person as it is."""
 
 
 _PROVISIONING, _SHIFTING = RolloutState.PROVISIONING, RolloutState.SHIFTING
@@ -271,6 +274,7 @@ _GOES_BACK = _stays("its traffic goes back", _ROLLING_BACK)
 _OVER = (
     _stays("it is over, and its challenger serves", RolloutState.COMPLETED),
     _stays("it is over, and its challenger serves no more", RolloutState.ABORTED),
+    _stays("it is over, and the endpoint was left to a person", RolloutState.STOPPED),
 )
 _HAS_ALL = _stays("its challenger has all traffic", _WATCHING)
 _ACTIVE = (_PROVISIONING, _SHIFTING, _WATCHING)
@@ -300,6 +304,7 @@ ROLLOUT: Machine[RolloutState, RolloutNews] = Machine(
             _GOES_BACK,
             *_OVER,
         ),
+        RolloutNews.LEFT: _row(_to(RolloutState.STOPPED, *_ACTIVE, _ROLLING_BACK), *_OVER),
     },
 )
 

@@ -39,13 +39,17 @@ def run(environment: Mapping[str, str]) -> int:
     log = Log(sys.stderr, {"model": settings.model, "version": settings.version})
     signal.signal(signal.SIGTERM, _leave)
     from serving.model import load, use_threads
-    from serving.server import serve, warm_up
+    from serving.pace import Pace, buckets
+    from serving.server import serve
+    from serving.warmup import make_ready
 
     use_threads(settings.threads)
     model = load(settings.model_dir, digest=settings.digest, name=settings.model)
-    warm_up(model, log)
+    padded = model.device.type != "cpu"
+    pace = Pace(buckets(settings.max_batch), objective=settings.latency, padded=padded)
+    make_ready(model, pace, log)
     with asyncio.Runner(loop_factory=_loop()) as runner:
-        answered_all = runner.run(serve(model, settings, log))
+        answered_all = runner.run(serve(model, pace, settings, log))
     if not answered_all:
         sys.stderr.flush()
         os._exit(0)  # the model hangs in its thread: nothing more can be answered

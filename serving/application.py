@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from serving.batcher import Answered, Batcher, Failed, Item, Outcome
+from serving.batcher import Batcher
 from serving.errors import RequestError
+from serving.line import Answered, Expired, Failed, Item, Outcome, OutOfMemory
 from serving.log import Log
-from serving.messages import Abandon, Request, Respond, Response, refusal
+from serving.messages import Abandon, Request, Respond, Response, crowded, refusal
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.parser import Parsed, Parser
 from serving.payload import encode
@@ -23,16 +23,22 @@ _METHODS: Final = {
     "/invocations": ("POST",),
 }
 _CLIENT_GONE: Final = 499  # by custom; nobody is left to read it
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_EXPIRED: Final = refusal(
+    504, "DEADLINE_EXCEEDED", "the time this request had was over before the model was free for it"
+)
 
 
 @dataclass(eq=False)
 class _Invocation:
     """One request on its way through parser and model, without its body, which may be large."""
 
+    request_id: str
     traceparent: str
+    client: str
+    expires: float
     respond: Respond
     began: float
+    arrived: float
     abandoned: bool = False
     item: Item | None = None
 
@@ -48,7 +54,7 @@ class ModelApplication:
     batcher: Batcher
     metrics: Metrics
     log: Log
-    clock: Callable[[], float] = time.perf_counter
+    clock: Callable[[], float] = time.monotonic
     draining: bool = False
 
     def __post_init__(self) -> None:
@@ -82,7 +88,11 @@ class ModelApplication:
         elif request.path == "/ping":
             respond(self._ping())
         else:
-            text = self.metrics.text(waiting=self.batcher.waiting)
+            text = self.metrics.text(
+                waiting=self.batcher.waiting,
+                waiting_bytes=self.batcher.bytes_queued.taken,
+                limit=self.batcher.pace.limit,
+            )
             respond(Response(200, text, content_type=CONTENT_TYPE))
         return None
 
@@ -94,24 +104,34 @@ class ModelApplication:
         return Response(200, b"")
 
     def _invoke(self, request: Request, respond: Respond) -> Abandon | None:
-        invocation = _Invocation(request.traceparent, respond, self.clock())
-        unavailable = self._unavailable(request)
+        invocation = _Invocation(
+            request.request_id,
+            request.traceparent,
+            request.client,
+            request.expires,
+            respond,
+            request.began,
+            self.clock(),
+        )
+        unavailable = self._unavailable(request, invocation.arrived)
         if unavailable is not None:
             self._answer(unavailable, invocation)
             return None
         done = partial(self._submit, invocation)
         if not self.parser.parse(request, done, wanted=invocation.is_wanted):
-            self._answer(_full(f"{self.parser.waiting} large bodies"), invocation)
+            self._answer(self._full(f"{self.parser.waiting} large bodies"), invocation)
         return partial(self._abandon, invocation)
 
-    def _unavailable(self, request: Request) -> Response | None:
+    def _unavailable(self, request: Request, now: float) -> Response | None:
         """Asked before a body is parsed: a server that cannot answer spends nothing on it."""
         if request.late:
             return refusal(503, "DRAINING", "this server is shutting down: ask another")
         if (fault := self.batcher.fault()) is not None:
             return refusal(503, "MODEL_STALLED", fault)
+        if now >= request.expires:
+            return _EXPIRED
         if self.batcher.is_full:
-            return _full(f"{self.batcher.waiting} rows")
+            return self._full(f"{self.batcher.waiting} rows")
         return None
 
     def _submit(self, invocation: _Invocation, parsed: Parsed) -> None:
@@ -120,9 +140,12 @@ class ModelApplication:
         if isinstance(parsed, RequestError):
             self._answer(refusal(parsed.status, parsed.code, parsed.message), invocation)
             return
-        invocation.item = self.batcher.submit(parsed, partial(self._done, invocation))
+        done = partial(self._done, invocation)
+        invocation.item = self.batcher.submit(
+            parsed, done, client=invocation.client, expires=invocation.expires
+        )
         if invocation.item is None:
-            self._answer(_full(f"{self.batcher.waiting} rows"), invocation)
+            self._answer(self._full(f"{self.batcher.waiting} rows"), invocation)
 
     def _abandon(self, invocation: _Invocation) -> None:
         self.metrics.requests[_CLIENT_GONE] += 1
@@ -133,34 +156,49 @@ class ModelApplication:
     def _done(self, invocation: _Invocation, outcome: Outcome) -> None:
         match outcome:
             case Answered(predictions):
-                response = self._answered(predictions, invocation.traceparent)
+                response = self._answered(predictions, invocation)
+            case Expired():
+                response = _EXPIRED
+            case OutOfMemory(reason):
+                self._tell(reason, invocation)
+                response = refusal(503, "OUT_OF_MEMORY", reason)
             case Failed(reason):
-                response = self._failed(reason, invocation.traceparent)
+                response = self._failed(reason, invocation)
         self._answer(response, invocation)
 
-    def _answered(self, predictions: list[Any], traceparent: str) -> Response:
+    def _answered(self, predictions: list[Any], invocation: _Invocation) -> Response:
         try:
-            return Response(200, encode(predictions))
+            response = Response(200, encode(predictions))
         except Exception as error:  # noqa: BLE001  # whatever a user's model answers
-            return self._failed(f"its answer cannot be written as JSON: {error}", traceparent)
+            return self._failed(f"its answer cannot be written as JSON: {error}", invocation)
+        self.metrics.predictions.count(predictions)
+        return response
 
-    def _failed(self, reason: str, traceparent: str) -> Response:
-        self.log.error("the model failed", reason=reason, traceparent=traceparent)
+    def _failed(self, reason: str, invocation: _Invocation) -> Response:
+        self._tell(reason, invocation)
         return refusal(500, "MODEL_FAILED", reason)
 
+    def _tell(self, reason: str, invocation: _Invocation) -> None:
+        self.log.error(
+            "the model failed",
+            reason=reason,
+            request_id=invocation.request_id,
+            traceparent=invocation.traceparent,
+        )
+
+    def _full(self, what: str) -> Response:
+        seconds = self.batcher.pace.wait(self.batcher.waiting)
+        return crowded("QUEUE_FULL", f"{what} wait already: try again", seconds=seconds)
+
     def _answer(self, response: Response, invocation: _Invocation) -> None:
-        self.metrics.answered(response.status, self.clock() - invocation.began)
-        invocation.respond(_traced(response, invocation.traceparent))
-
-
-def _full(what: str) -> Response:
-    message = f"{what} wait already: try again"
-    return refusal(429, "QUEUE_FULL", message, headers="Retry-After: 1\r\n")
-
-
-def _traced(response: Response, traceparent: str) -> Response:
-    """A valid trace context goes back, so that caller and server tell of the same request."""
-    if not traceparent or _TRACEPARENT.fullmatch(traceparent) is None:
-        return response
-    headers = f"{response.headers}traceparent: {traceparent}\r\n"
-    return Response(response.status, response.body, response.content_type, headers)
+        now = self.clock()
+        self.metrics.answered(response.status, now - invocation.began)
+        item = invocation.item
+        if item is not None and response.status == 200:
+            self.metrics.phases.observe(
+                receive=invocation.arrived - invocation.began,
+                parse=item.queued - invocation.arrived,
+                queue=item.begun - item.queued,
+                answer=now - item.begun,
+            )
+        invocation.respond(response)

@@ -1,50 +1,43 @@
 """Groups waiting requests into batches for one model thread.
 
-Work-conserving: the moment the model is free it takes whatever waits, up to the largest batch, and
-never sleeps for more to come. Full batches form by themselves under load.
+Work-conserving: the moment the model is free it takes whatever waits, up to what its pace allows,
+and never sleeps for more to come. Full batches form by themselves under load.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from serving.budget import Budget
+from serving.line import Answered, Expired, Failed, Item, Line, Outcome, OutOfMemory, Part
 from serving.model import Rows
+from serving.pace import Pace
+
+_SHARE: Final = 8  # times what is free in the queue one client may hold while others are there
+
+Result = list[Any] | Failed | OutOfMemory
 
 
 @dataclass(frozen=True)
-class Answered:
-    predictions: list[Any]
+class Batch:
+    """What the model did in one go, and what it was spared."""
 
+    parts: list[Part]
+    results: list[Result]
+    dropped: list[Part]
+    seconds: float
 
-@dataclass(frozen=True)
-class Failed:
-    """The model raised on this input, or wanted to exit; other inputs are not affected."""
-
-    reason: str
-
-
-Outcome = Answered | Failed
-
-
-@dataclass(eq=False)
-class Item:
-    """One request's rows; `abandoned` once nobody waits for the answer any more."""
-
-    rows: Rows
-    done: Callable[[Outcome], None]
-    abandoned: bool = False
-
-    def abandon(self) -> None:
-        self.abandoned = True
+    @property
+    def rows(self) -> int:
+        return _rows(self.parts)
 
 
 @dataclass(eq=False)
@@ -53,18 +46,27 @@ class Batcher:
 
     predict: Callable[[Rows], list[Any]]
     post: Callable[[Callable[[], None]], object]
-    max_batch: int
+    pace: Pace
     max_queued: int
-    observe: Callable[[int], None] = lambda _rows: None
+    bytes_queued: Budget = field(default_factory=lambda: Budget(2**62))
+    observe: Callable[[Batch], None] = lambda _batch: None
     prepare: Callable[[], None] = lambda: None  # the first that the model thread does
+    is_out_of_memory: Callable[[BaseException], bool] = lambda error: isinstance(error, MemoryError)
     clock: Callable[[], float] = time.monotonic
     stall_seconds: float = 60.0
     waiting: int = 0  # rows that wait or are at work; touched on the caller's side only
+    _clients: dict[str, int] = field(default_factory=dict)  # rows of each; likewise
     _queue: SimpleQueue[Item | None] = field(default_factory=SimpleQueue)
+    _line: Line = field(default_factory=Line)
     _thread: threading.Thread | None = None
     _began: float | None = None  # when the model got its present batch; written by its thread
+    _stopped: bool = False
+    _buffer: Rows | None = None  # what a batch is put together in
+    _fitted: int = 0  # rows of the largest part of the present batch that memory was enough for
+    _short: bool = False  # of memory, in the present batch
 
     def start(self) -> None:
+        self._stopped = False
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
         self._thread.start()
 
@@ -81,12 +83,20 @@ class Batcher:
             return f"the model is at one batch for more than {self.stall_seconds:g} s"
         return None
 
-    def submit(self, rows: Rows, done: Callable[[Outcome], None]) -> Item | None:
-        """None when too many rows wait already; a lone request of any size is let in."""
-        if self.waiting and self.waiting + len(rows) > self.max_queued:
+    def submit(
+        self,
+        rows: Rows,
+        done: Callable[[Outcome], None],
+        *,
+        client: str = "",
+        expires: float = float("inf"),
+    ) -> Item | None:
+        """None when too much waits already; a lone request of any size is let in."""
+        if not self._has_room(len(rows), client) or not self.bytes_queued.take(rows.nbytes):
             return None
-        item = Item(rows, done)
+        item = Item(rows, done, client, expires, self.clock())
         self.waiting += len(rows)
+        self._clients[client] = self._clients.get(client, 0) + len(rows)
         self._queue.put(item)
         return item
 
@@ -98,57 +108,143 @@ class Batcher:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _has_room(self, rows: int, client: str) -> bool:
+        """The fuller the queue, the less of it one of several clients may hold."""
+        free = self.max_queued - self.waiting
+        if not self.waiting or len(self._clients) < 2:
+            return not self.waiting or rows <= free
+        return rows <= free and self._clients.get(client, 0) + rows <= _SHARE * free
+
+    # What the model's thread does
+
     def _work(self) -> None:
         self.prepare()
-        first = self._queue.get()
-        while first is not None:
-            batch, following = self._gather(first)
-            rows = sum(len(item.rows) for item in batch)
-            # Asked once: an item abandoned from here on still has its place among the answers.
-            wanted = [item for item in batch if not item.abandoned]
-            self._began = self.clock()
-            outcomes = self._outcomes(wanted)
-            self._began = None
-            self.post(partial(self._deliver, rows, wanted, outcomes))
-            first = following[0] if following else self._queue.get()
+        while self._await_work():
+            parts, dropped = self._line.take(self.pace.limit, now=self.clock())
+            self.post(partial(self._deliver, self._compute(parts, dropped)))
 
-    def _gather(self, first: Item) -> tuple[list[Item], list[Item | None]]:
-        """All that waits and fits; what did not fit any more opens the next batch."""
-        batch, rows = [first], len(first.rows)
-        while not self._queue.empty():
+    def _await_work(self) -> bool:
+        """All that has arrived stands in line; False when nothing will come any more."""
+        while not (self._stopped and self._queue.empty()):
+            if self._line and self._queue.empty():
+                return True
             item = self._queue.get()
-            if item is None or rows + len(item.rows) > self.max_batch:
-                return batch, [item]
-            batch.append(item)
-            rows += len(item.rows)
-        return batch, []
+            if item is None:
+                self._stopped = True
+            else:
+                self._line.join(item)
+        return bool(self._line)
 
-    def _outcomes(self, items: list[Item]) -> list[Outcome]:
+    def _compute(self, parts: list[Part], dropped: list[Part]) -> Batch:
+        self._fitted, self._short = 0, False
+        self._began = began = self.clock()
+        results = self._results(parts) if parts else []
+        seconds = self.clock() - began
+        self._began = None
+        if self._short:
+            self.pace.shrink(self._fitted)
+        elif parts:
+            self.pace.observe(_rows(parts), seconds)
+        return Batch(parts, results, dropped, seconds)
+
+    def _results(self, parts: list[Part]) -> list[Result]:
         """A batch that raises is halved until the input that does it stands alone."""
-        if not items:
-            return []
-        rows = [item.rows for item in items]
         try:
-            answers = self._answers(rows[0] if len(rows) == 1 else np.concatenate(rows))
+            return self._answers(parts)
         except BaseException as error:  # noqa: BLE001  # whatever a user's model does, the thread stays
-            if len(items) == 1:
-                return [Failed(f"{type(error).__name__}: {error}")]
-            middle = len(items) // 2
-            return self._outcomes(items[:middle]) + self._outcomes(items[middle:])
-        return [Answered(list(islice(answers, len(item.rows)))) for item in items]
+            reason = f"{type(error).__name__}: {error}"
+            short = self.is_out_of_memory(error)
+        # Out here the error is gone, and with it what it held in memory.
+        self._short |= short
+        if len(parts) > 1:
+            middle = len(parts) // 2
+            return self._results(parts[:middle]) + self._results(parts[middle:])
+        if short:
+            return [self._in_halves(parts[0], reason)]
+        return [self._failed(parts[0].item, Failed(reason))]
 
-    def _answers(self, rows: Rows) -> Iterator[Any]:
-        """A request of more rows than a batch goes through in slices, so memory stays bounded."""
-        parts = [
-            self.predict(rows[start : start + self.max_batch])
-            for start in range(0, len(rows), self.max_batch)
-        ]
-        return chain.from_iterable(parts)
+    def _in_halves(self, part: Part, reason: str) -> Result:
+        if _rows([part]) == 1:
+            return self._failed(part.item, OutOfMemory(reason))
+        middle = (part.start + part.stop) // 2
+        answers: list[Any] = []
+        for half in (Part(part.item, part.start, middle), Part(part.item, middle, part.stop)):
+            (result,) = self._results([half])
+            if not isinstance(result, list):
+                return result
+            answers += result
+        return answers
 
-    def _deliver(self, rows: int, items: list[Item], outcomes: list[Outcome]) -> None:
+    def _failed(self, item: Item, failed: Failed | OutOfMemory) -> Failed | OutOfMemory:
+        item.expires = -float("inf")  # what is left of it need not be computed
+        return failed
+
+    def _answers(self, parts: list[Part]) -> list[Result]:
+        rows = self._together(parts)
+        count = _rows(parts)
+        answers = self.predict(rows)
+        self._fitted = max(self._fitted, count)
+        if len(parts) == 1:
+            return [answers[:count]]
+        results: list[Result] = []
+        at = 0
+        for _, start, stop in parts:
+            results.append(answers[at : at + stop - start])
+            at += stop - start
+        return results
+
+    def _together(self, parts: list[Part]) -> Rows:
+        """One array of all rows; in whole buckets the last row stands for those that lack."""
+        slices = [item.rows[start:stop] for item, start, stop in parts]
+        count = _rows(parts)
+        size = self.pace.bucket(count) if self.pace.padded else count
+        if len(slices) == 1 and size == count:
+            return slices[0]
+        if self._buffer is None:
+            shape = (self.pace.sizes[-1], *slices[0].shape[1:])
+            self._buffer = np.empty(shape, dtype=np.float32)
+        np.concatenate(slices, out=self._buffer[:count])
+        self._buffer[count:size] = self._buffer[count - 1]
+        return self._buffer[:size]
+
+    # Back on the caller's side
+
+    def _deliver(self, batch: Batch) -> None:
+        self.observe(batch)
+        for part in batch.dropped:
+            self._gone(part)
+            if not part.item.abandoned:
+                self._finish(part.item, Expired())
+        for part, result in zip(batch.parts, batch.results, strict=True):
+            self._gone(part)
+            if not part.item.abandoned:
+                self._result(part, result)
+
+    def _result(self, part: Part, result: Result) -> None:
+        item = part.item
+        if not isinstance(result, list):
+            self._finish(item, result)
+        elif part.start == 0 and part.is_last:
+            item.done(Answered(result))
+        else:
+            item.answers += result
+            if part.is_last:
+                item.done(Answered(item.answers))
+
+    def _finish(self, item: Item, outcome: Outcome) -> None:
+        """The rest of the item, if any, comes back as dropped: nobody is told a second time."""
+        item.abandon()
+        item.done(outcome)
+
+    def _gone(self, part: Part) -> None:
+        rows, client = part.stop - part.start, part.item.client
         self.waiting -= rows
-        if items:
-            self.observe(sum(len(item.rows) for item in items))
-        for item, outcome in zip(items, outcomes, strict=True):
-            if not item.abandoned:
-                item.done(outcome)
+        self._clients[client] -= rows
+        if not self._clients[client]:
+            del self._clients[client]
+        if part.is_last:
+            self.bytes_queued.give(part.item.rows.nbytes)
+
+
+def _rows(parts: list[Part]) -> int:
+    return sum(stop - start for _, start, stop in parts)

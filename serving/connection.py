@@ -1,8 +1,13 @@
-"""Speaks HTTP/1.1 on one connection: keep-alive, pipelining, limits and time-outs."""
+"""Speaks HTTP/1.1 on one connection: keep-alive, pipelining, limits and time-outs.
+
+What is read at once goes through one buffer that all connections share: the event loop fills it
+and hands it on before it turns to the next.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,17 +16,27 @@ from typing import Final, Protocol, cast
 
 import httptools
 
-from serving.messages import Abandon, Application, Request, Response, refusal
+from serving.head import Trace, timeout, trace, unacceptable
+from serving.limits import (
+    HEAD_LIMIT,
+    IDLE_SECONDS,
+    LINGER_SECONDS,
+    PIPELINED,
+    PROBE_SECONDS,
+    READ_BYTES,
+    REQUEST_SECONDS,
+    WATCH_SECONDS,
+    WRITE_SECONDS,
+    Limits,
+    body_too_large,
+    head_too_large,
+    too_many_bytes,
+    too_many_connections,
+)
+from serving.messages import Abandon, Application, Body, Request, Response, refusal
 
-HEAD_LIMIT: Final = 64 * 2**10
-REQUEST_SECONDS: Final = 30.0  # from its first byte to its last
-IDLE_SECONDS: Final = 75.0
-WRITE_SECONDS: Final = 30.0  # for a client to make room for its answers
-LINGER_SECONDS: Final = 2.0  # for a client to go on reading what it was sent at the end
-PROBE_SECONDS: Final = 0.05  # for an answer that is about to come
-_WATCH_SECONDS: Final = 5.0
-_PIPELINED: Final = 32  # answers owed before reading stops
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BUFFER: Final = memoryview(bytearray(READ_BYTES))
 
 
 class Timers(Protocol):
@@ -38,11 +53,13 @@ class _Slot:
 
     head_only: bool
     close: bool
+    trace: Trace
+    charge: int = 0  # bytes of its body
     response: Response | None = None
     abandon: Abandon | None = None
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Callbacks named on_* are httptools'."""
 
     def __init__(
@@ -50,13 +67,15 @@ class Connection(asyncio.Protocol):
         application: Application,
         timers: Timers,
         *,
-        body_limit: int,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
         opened: Callable[[Connection], None],
         closed: Callable[[Connection], None],
     ) -> None:
         self._application = application
         self._timers = timers
-        self._body_limit = body_limit
+        self._limits = limits
+        self._clock = clock
         self._opened = opened
         self._closed = closed
         self._slots: deque[_Slot] = deque()
@@ -65,7 +84,10 @@ class Connection(asyncio.Protocol):
         self._deadline: float | None = None
         self._read_by: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._in_message = False
+        self._in_message = self._surplus = False
+        self._body: Body = b""
+        self._charge = 0
+        self._client = ""
         self._forget()
 
     # What the event loop says
@@ -73,23 +95,27 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._parser = httptools.HttpRequestParser(self)
+        self._client = _host(transport)
         self._await(LINGER_SECONDS if self._application.draining else IDLE_SECONDS)
         self._watch()
         self._opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _size: int) -> memoryview:
+        return _BUFFER
+
+    def buffer_updated(self, size: int) -> None:
         if self._refused:
             return
-        self._overhead += len(data)
+        self._overhead += size
         self._feeding = True
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(_BUFFER[:size])
         except httptools.HttpParserUpgrade:
             self._refuse(refusal(400, "UPGRADE", "this server speaks HTTP/1.1 and nothing else"))
         except httptools.HttpParserError as error:
             self._refuse(refusal(400, "BAD_REQUEST", f"this is no HTTP/1.1 request: {error}"))
         if self._in_message and self._overhead > HEAD_LIMIT:
-            self._refuse(_head_too_large())
+            self._refuse(head_too_large())
         self._feeding = False
         self._flush()
 
@@ -118,15 +144,28 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._abandon()
+        self._forget()
         self._refused = True  # whatever comes now is too late
         self._closed(self)
 
     # What the server says
 
+    @property
+    def is_idle(self) -> bool:
+        return not self._in_message and not self._slots and not self._refused
+
     def drain(self) -> None:
         """An idle connection goes at once, a busy one after its last answer."""
-        if not self._in_message and not self._slots and not self._refused:
+        if self.is_idle:
             self._end()
+
+    def limit(self) -> None:
+        """It is one too many: it gets one answer, and none that needs the model."""
+        self._surplus = True
+
+    def turn_away(self) -> None:
+        """It is far too many: it is told so and not listened to."""
+        self._refuse(too_many_connections())
 
     # What the parser says
 
@@ -136,6 +175,7 @@ class Connection(asyncio.Protocol):
         self._forget()
         self._in_message = True
         self._late = self._application.draining
+        self._began = self._clock()
         self._await(REQUEST_SECONDS)
 
     def on_url(self, url: bytes) -> None:
@@ -149,15 +189,13 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._refused:
             return
-        length = self._headers.get(b"content-length")
+        method, limit = self._parser.get_method(), self._limits.body
         if self._head_size > HEAD_LIMIT:
-            self._refuse(_head_too_large())
-        elif length is not None and int(length) > self._body_limit:
-            self._refuse(self._body_too_large())
-        elif self._parser.get_method() == b"POST" and not (
-            length is not None or b"transfer-encoding" in self._headers
-        ):
-            self._refuse(refusal(411, "LENGTH_REQUIRED", "say Content-Length, or send chunks"))
+            self._refuse(head_too_large())
+        elif self._surplus and method == b"POST":
+            self._refuse(too_many_connections())
+        elif fault := unacceptable(self._headers, method=method, body_limit=limit):
+            self._refuse(fault)
         elif self._headers.get(b"expect", b"").lower() == b"100-continue" and not self._slots:
             self._transport.write(_CONTINUE)
 
@@ -165,9 +203,22 @@ class Connection(asyncio.Protocol):
         self._overhead = 0
         if self._refused:
             return
+        if len(self._body) + len(body) > self._limits.body:
+            self._refuse(body_too_large(self._limits.body))
+        elif not self._limits.bodies.take(len(body)):
+            self._refuse(too_many_bytes(self._limits.bodies.limit))
+        else:
+            self._keep(body)
+
+    def _keep(self, body: bytes) -> None:
+        """Most bodies come at once and are never copied."""
+        self._charge += len(body)
+        if not self._body:
+            self._body = body
+            return
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
         self._body += body
-        if len(self._body) > self._body_limit:
-            self._refuse(self._body_too_large())
 
     def on_message_complete(self) -> None:
         self._in_message = False
@@ -175,20 +226,27 @@ class Connection(asyncio.Protocol):
         if self._refused:
             return
         method = self._parser.get_method().decode("latin-1")
+        traced = trace(self._headers)
         slot = _Slot(
             head_only=method == "HEAD",
-            close=not self._parser.should_keep_alive() or self._late,
+            close=not self._parser.should_keep_alive() or self._late or self._surplus,
+            trace=traced,
+            charge=self._charge,
         )
         self._slots.append(slot)
         request = Request(
             method=method,
             path=self._url.partition(b"?")[0].decode("latin-1"),
             content_type=self._headers.get(b"content-type", b"").decode("latin-1"),
-            traceparent=self._headers.get(b"traceparent", b"").decode("latin-1"),
-            body=bytes(self._body),
+            body=self._body,
             late=self._late,
+            began=self._began,
+            expires=self._began + timeout(self._headers, most=self._limits.seconds),
+            client=self._client,
+            request_id=traced.request_id,
+            traceparent=traced.traceparent,
         )
-        self._body.clear()
+        self._body, self._charge = b"", 0  # the slot has them now
         try:
             slot.abandon = self._application.handle(request, partial(self._respond, slot))
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is owed an answer
@@ -198,6 +256,7 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, slot: _Slot, response: Response) -> None:
         slot.response = response
+        self._release(slot)
         if not self._feeding:
             self._flush()
 
@@ -207,7 +266,9 @@ class Connection(asyncio.Protocol):
             return
         self._refused, self._in_message, self._deadline = True, False, None
         self._application.refused(response.status)
-        self._slots.append(_Slot(head_only=False, close=True, response=response))
+        traced = trace(self._headers)
+        self._slots.append(_Slot(head_only=False, close=True, trace=traced, response=response))
+        self._forget()
         if not self._feeding:
             self._flush()
 
@@ -231,7 +292,12 @@ class Connection(asyncio.Protocol):
 
     def _wire(self, slot: _Slot, *, close: bool) -> bytes:
         assert slot.response is not None
-        return slot.response.wire(self._application.headers, close=close, head_only=slot.head_only)
+        return slot.response.wire(
+            self._application.headers,
+            trace=slot.trace.lines(),
+            close=close,
+            head_only=slot.head_only,
+        )
 
     def _probe_later(self, times: int) -> None:
         self._timers.call_later(PROBE_SECONDS, partial(self._probe, times))
@@ -252,7 +318,12 @@ class Connection(asyncio.Protocol):
         for slot in self._slots:
             if slot.abandon is not None and slot.response is None:
                 slot.abandon()
+            self._release(slot)
         self._slots.clear()
+
+    def _release(self, slot: _Slot) -> None:
+        self._limits.bodies.give(slot.charge)
+        slot.charge = 0
 
     def _end(self) -> None:
         """A client that still sends must be able to read why it was refused: no reset at once."""
@@ -277,7 +348,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _throttle(self) -> None:
-        full = self._paused_by_peer or len(self._slots) > _PIPELINED
+        full = self._paused_by_peer or len(self._slots) > PIPELINED
         if full == self._throttled or self._transport.is_closing():
             return
         self._throttled = full
@@ -299,7 +370,7 @@ class Connection(asyncio.Protocol):
         if self._read_by is not None and now >= self._read_by:
             self._transport.abort()
         elif self._deadline is None or now < self._deadline or self._throttled:
-            self._timer = self._timers.call_later(_WATCH_SECONDS, self._watch)
+            self._timer = self._timers.call_later(WATCH_SECONDS, self._watch)
         elif self._in_message:
             self._refuse(refusal(408, "REQUEST_TIMEOUT", "the request took too long to arrive"))
         else:
@@ -309,15 +380,15 @@ class Connection(asyncio.Protocol):
         """Nothing of one request is there when the next begins."""
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._body = bytearray()
+        self._body = b""
+        self._limits.bodies.give(self._charge)
+        self._charge = 0
         self._head_size = 0
         self._overhead = 0  # bytes since the head began or the body last grew
         self._late = False
-
-    def _body_too_large(self) -> Response:
-        message = f"the body has more than {self._body_limit} bytes"
-        return refusal(413, "BODY_TOO_LARGE", message)
+        self._began = 0.0
 
 
-def _head_too_large() -> Response:
-    return refusal(431, "HEAD_TOO_LARGE", f"URL and headers have more than {HEAD_LIMIT} bytes")
+def _host(transport: asyncio.BaseTransport) -> str:
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) and peer else ""

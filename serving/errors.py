@@ -4,7 +4,8 @@
   - SettingsError    the environment does not say what to serve, or where
   - ModelError       the artifact is not the one that was asked for, or cannot be loaded
   - RequestError     one request cannot be answered; it carries the HTTP status
-    - BadInputError    a request's body; 400
+    - BadInputError    a body that is not in the format it says it is; 400
+    - BadRowsError     a body that can be read and is no rows of this model; 422
     - TooManyRowsError a batch that would keep all others waiting; 413
     - MediaTypeError   a body in a form that is not spoken here; 415
 """
@@ -36,10 +37,17 @@ class RequestError(ServingError):
 
 
 class BadInputError(RequestError):
-    """A body that is not a batch of rows this model can take."""
+    """A body that is not in the format it says it is."""
 
     def __init__(self, message: str) -> None:
         super().__init__(400, "BAD_INPUT", message)
+
+
+class BadRowsError(RequestError):
+    """A body that can be read and is no rows of this model."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(422, "BAD_ROWS", message)
 
 
 class TooManyRowsError(RequestError):
@@ -54,9 +62,9 @@ class TooManyRowsError(RequestError):
 class MediaTypeError(RequestError):
     """A body in a form that is not spoken here."""
 
-    def __init__(self, given: str) -> None:
+    def __init__(self, given: str, spoken: str) -> None:
         super().__init__(
             415,
             "UNSUPPORTED_MEDIA_TYPE",
-            f"content type {given!r} is not spoken here: send application/json or text/csv",
+            f"content type {given!r} is not spoken here: send {spoken}",
         )

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Protocol
 
-from serving.payload import JSON, encode_error
+import msgspec
+
+JSON: Final = "application/json"
 
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
+
+
+Body = bytes | bytearray
 
 
 @dataclass(frozen=True)
@@ -19,9 +24,13 @@ class Request:
     method: str
     path: str
     content_type: str
-    traceparent: str
-    body: bytes
-    late: bool  # it began after the server was told to stop
+    body: Body
+    late: bool = False  # it began after the server was told to stop
+    began: float = 0.0  # when its first byte came
+    expires: float = float("inf")  # after which nobody wants the answer
+    client: str = ""  # who shares the model with others
+    request_id: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,13 +40,13 @@ class Response:
     content_type: str = JSON
     headers: str = ""  # whole lines, each with its CRLF
 
-    def wire(self, fixed: bytes, *, close: bool, head_only: bool) -> bytes:
+    def wire(self, fixed: bytes, *, trace: str, close: bool, head_only: bool) -> bytes:
         """`fixed` are the header lines that every response of this server carries."""
         parts = [
             _STATUS_LINES[self.status],
             fixed,
             f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n".encode(),
-            self.headers.encode("latin-1"),
+            f"{self.headers}{trace}".encode("latin-1"),
             b"Connection: close\r\n\r\n" if close else b"\r\n",
             b"" if head_only else self.body,
         ]
@@ -65,4 +74,10 @@ class Application(Protocol):
 
 
 def refusal(status: int, code: str, message: str, *, headers: str = "") -> Response:
-    return Response(status, encode_error(code, message), headers=headers)
+    body = msgspec.json.encode({"error": {"code": code, "message": message}})
+    return Response(status, body, headers=headers)
+
+
+def crowded(code: str, message: str, *, seconds: int = 1, status: int = 429) -> Response:
+    """There is too much of something, which passes."""
+    return refusal(status, code, message, headers=f"Retry-After: {seconds}\r\n")

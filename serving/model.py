@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeVar
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ T = TypeVar("T")
 _WEIGHTS: Final = "model.safetensors"
 _MODEL_PY: Final = "code/model.py"
 _PARTS: Final = (_WEIGHTS, _MODEL_PY, "code/model.toml")
+_GOLDEN: Final = "golden.json"  # an artifact may have it
 
 
 class Task(Protocol):
@@ -36,6 +38,13 @@ class Task(Protocol):
     def features(self, raw: Tensor) -> Tensor: ...
 
     def predict(self, model: nn.Module, x: Tensor) -> Tensor: ...
+
+
+class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows, and what the model answered to them where it was made."""
+
+    instances: list[list[float]]
+    predictions: list[Any]
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class Model:
     task: Task
     module: nn.Module
     device: torch.device
+    golden: Golden | None = None
 
     def predict(self, rows_BF: Rows) -> list[Any]:
         with torch.inference_mode():
@@ -78,7 +88,16 @@ def load(folder: Path, *, digest: str, name: str) -> Model:
         raise ModelError(
             "MODEL_BROKEN", f"{_WEIGHTS} does not fit what build of {_MODEL_PY} makes: {error}"
         ) from error
-    return Model(name, digest, columns, task, module.to(device).eval(), device)
+    golden = _golden(folder, manifest, columns)
+    return Model(name, digest, columns, task, module.to(device).eval(), device, golden)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """What a device or the machine says when it has no room; what torch held back is let go."""
+    on_cpu = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        torch.cuda.empty_cache()
+    return on_cpu or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 def _refuse_unless_finite(answers_B: Tensor) -> None:
@@ -116,13 +135,13 @@ def _manifest(folder: Path, digest: str) -> dict[str, Any]:
 def _verify(folder: Path, manifest: dict[str, Any]) -> bytes:
     """The source of the task comes back as the very bytes that were verified."""
     declared = manifest.get("files")
-    if not isinstance(declared, dict) or set(declared) != set(_PARTS):
+    if not isinstance(declared, dict) or set(declared) - {_GOLDEN} != set(_PARTS):
         raise ModelError(
             "MODEL_BROKEN", f"the manifest in {folder} does not name {', '.join(_PARTS)}"
         )
     try:
         source = (folder / _MODEL_PY).read_bytes()
-        actual = {name: _sha256(folder / name) for name in _PARTS if name != _MODEL_PY}
+        actual = {name: _sha256(folder / name) for name in declared if name != _MODEL_PY}
     except OSError as error:
         raise ModelError(
             "MODEL_MISSING", f"{error.filename} cannot be read: {error.strerror}"
@@ -135,6 +154,22 @@ def _verify(folder: Path, manifest: dict[str, Any]) -> bytes:
                 f"{folder / name} has sha256 {sha256}, its manifest says {declared[name]}: refused",
             )
     return source
+
+
+def _golden(folder: Path, manifest: dict[str, Any], columns: Sequence[str]) -> Golden | None:
+    if _GOLDEN not in manifest["files"]:
+        return None
+    try:
+        golden = msgspec.json.decode((folder / _GOLDEN).read_bytes(), type=Golden)
+    except msgspec.DecodeError as error:
+        raise ModelError("MODEL_BROKEN", f"{_GOLDEN} tells no rows and answers: {error}") from error
+    widths = {len(row) for row in golden.instances}
+    if widths != {len(columns)} or len(golden.instances) != len(golden.predictions):
+        raise ModelError(
+            "MODEL_BROKEN",
+            f"{_GOLDEN} must have rows of {len(columns)} numbers, and an answer for each",
+        )
+    return golden
 
 
 def _sha256(path: Path) -> str:

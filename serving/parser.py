@@ -17,7 +17,7 @@ from serving.model import Rows
 from serving.payload import Payload
 
 LARGE: Final = 64 * 2**10  # bytes; about a millisecond
-MAX_WAITING: Final = 8  # large bodies, so that memory stays bounded
+MAX_WAITING: Final = 8  # large bodies; their bytes are bounded with all other bodies'
 
 Parsed = Rows | RequestError
 
@@ -37,7 +37,7 @@ class Parser:
         self, request: Request, done: Callable[[Parsed], None], *, wanted: Callable[[], bool]
     ) -> bool:
         """False when too many large bodies wait already; what is not `wanted` is not parsed."""
-        if len(request.body) <= LARGE:
+        if len(request.body) <= LARGE and self.payload.is_quick(request.content_type):
             done(self._parsed(request))
             return True
         if self.waiting >= MAX_WAITING:

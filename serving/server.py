@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import numpy as np
-
 from serving.application import ModelApplication
 from serving.batcher import Batcher
+from serving.budget import Budget
+from serving.columns import Columns
 from serving.connection import Connection
 from serving.errors import SettingsError
+from serving.limits import Limits
 from serving.log import Log
 from serving.metrics import Metrics
-from serving.model import Model, Rows, use_threads
+from serving.model import Model, is_out_of_memory, use_threads
+from serving.pace import Pace
 from serving.parser import Parser
 from serving.payload import Payload
 from serving.settings import Settings
@@ -26,6 +29,8 @@ Post = Callable[[Callable[[], None]], object]
 
 DRAIN_SECONDS: Final = 24.0  # SageMaker kills after 30
 _BACKLOG: Final = 2048
+_RESERVE: Final = 16  # connections beyond the limit, for pings
+_FILES: Final = 64  # that are no connections
 
 
 @dataclass(eq=False)
@@ -33,8 +38,9 @@ class Server:
     """Connections come in, and are all gone before it ends."""
 
     application: ModelApplication
-    body_limit: int
-    connections: set[Connection] = field(default_factory=set)
+    limits: Limits
+    max_connections: int
+    connections: dict[Connection, None] = field(default_factory=dict)  # the oldest first
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connection(self) -> Connection:
@@ -42,8 +48,8 @@ class Server:
         return Connection(
             self.application,
             asyncio.get_running_loop(),
-            body_limit=self.body_limit,
-            opened=self.connections.add,
+            limits=self.limits,
+            opened=self._opened,
             closed=self._closed,
         )
 
@@ -61,38 +67,81 @@ class Server:
             return False
         return True
 
+    def _opened(self, connection: Connection) -> None:
+        """Beyond the limit an idle one makes room; if there is none, only pings are answered."""
+        if len(self.connections) >= self.max_connections:
+            self._make_room()
+        self.connections[connection] = None
+        over = len(self.connections) - self.max_connections
+        if over > _RESERVE:
+            connection.turn_away()
+        elif over > 0:
+            connection.limit()
+
+    def _make_room(self) -> None:
+        idle = next((each for each in self.connections if each.is_idle), None)
+        if idle is not None:
+            del self.connections[idle]
+            idle.drain()
+
     def _closed(self, connection: Connection) -> None:
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         if not self.connections:
             self._emptied.set()
 
 
-def application(model: Model, settings: Settings, *, post: Post, log: Log) -> ModelApplication:
+def application(
+    model: Model, pace: Pace, settings: Settings, *, post: Post, log: Log
+) -> ModelApplication:
     """The parts of one server, put together."""
     metrics = Metrics(settings.model, settings.version, model.digest)
     batcher = Batcher(
         predict=model.predict,
         post=post,
-        max_batch=settings.max_batch,
+        pace=pace,
         max_queued=settings.max_queued,
+        bytes_queued=Budget(settings.max_queued_bytes),
         stall_seconds=settings.stall_seconds,
-        observe=metrics.batches.observe,
+        observe=lambda batch: metrics.batch(batch.rows, batch.seconds),
         prepare=partial(use_threads, settings.threads),
+        is_out_of_memory=is_out_of_memory,
     )
-    parser = Parser(Payload(model.columns, settings.max_rows), post)
+    columns = Columns(model.columns, settings.max_rows, settings.missing)
+    parser = Parser(Payload(columns), post)
     return ModelApplication(parser, batcher, metrics, log)
 
 
-async def serve(model: Model, settings: Settings, log: Log) -> bool:
+async def serve(model: Model, pace: Pace, settings: Settings, log: Log) -> bool:
     """Until SIGTERM or SIGINT; True when every request that had begun was answered."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    parts = application(model, settings, post=loop.call_soon_threadsafe, log=log)
+    parts = application(model, pace, settings, post=loop.call_soon_threadsafe, log=log)
     parts.batcher.start()
-    server = Server(parts, settings.max_body)
+    limits = Limits(settings.max_body, Budget(settings.max_bodies), settings.timeout_seconds)
+    server = Server(parts, limits, most_connections(settings.max_connections))
+    listening = await _listen(server, settings)
+    port = listening.sockets[0].getsockname()[1]
+    log.info(
+        "serving",
+        port=port,
+        columns=len(model.columns),
+        device=str(model.device),
+        batch_limit=pace.limit,
+        batch_milliseconds={
+            str(size): round(1000 * each, 3) for size, each in pace.seconds.items()
+        },
+    )
+    await told.wait()
+    listening.close()
+    drained = await server.drain(seconds=DRAIN_SECONDS)
+    log.info("drained" if drained else "stopped with answers still owed")
+    return drained and parts.batcher.stop(timeout=1.0)
+
+
+async def _listen(server: Server, settings: Settings) -> asyncio.Server:
     try:
-        listening = await loop.create_server(
+        return await asyncio.get_running_loop().create_server(
             server.connection, settings.host, settings.port, backlog=_BACKLOG
         )
     except OSError as error:
@@ -101,19 +150,14 @@ async def serve(model: Model, settings: Settings, log: Log) -> bool:
             f"port {settings.port} on {settings.host} cannot be had ({error.strerror}):"
             " free it, or set SAGEMAKER_BIND_TO_PORT",
         ) from error
-    port = listening.sockets[0].getsockname()[1]
-    log.info("serving", port=port, columns=len(model.columns), device=str(model.device))
-    await told.wait()
-    listening.close()
-    drained = await server.drain(seconds=DRAIN_SECONDS)
-    log.info("drained" if drained else "stopped with answers still owed")
-    return drained and parts.batcher.stop(timeout=1.0)
 
 
-def warm_up(model: Model, log: Log) -> None:
-    """The first call is the slowest; a model may refuse a row of zeros, and is served even so."""
-    row: Rows = np.zeros((1, len(model.columns)), dtype=np.float32)
-    try:
-        model.predict(row)
-    except BaseException as error:  # noqa: BLE001  # whatever a user's model does
-        log.info("the model refused a row of zeros", reason=f"{type(error).__name__}: {error}")
+def most_connections(asked: int) -> int:
+    """As many files as the machine allows may be open; each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = asked + _RESERVE + _FILES
+    allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, allowed - _RESERVE - _FILES)

@@ -7,7 +7,7 @@ from typing import Any
 from functions.definition import Definition, Deployed, definition_from
 from functions.drops import Dataset, Folder, Manifest, Pinned, Promise, Stored
 from functions.endpoint import EndpointView, Minute, Probe, Traffic
-from functions.gate_model.decide import Comparison, Judged, Report
+from functions.gate_model.rules import Comparison, Judged, Report
 from functions.jobs import JobStatus, JobView
 from functions.ledger import (
     Champion,

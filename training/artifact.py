@@ -39,6 +39,7 @@ class Artifact:
     task: Task
     model: nn.Module
     columns: tuple[str, ...]
+    dataset: str = ""  # digest of what it was trained on
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def read(folder: Path, *, pin: Pin, device: torch.device) -> Artifact:
             "ARTIFACT_DAMAGED", f"the weights in {folder} do not fit its model.py: {error}"
         ) from error
     classes = classes_of((folder / MODEL_TOML).read_bytes())
-    return Artifact(digest, classes, task, model.to(device).eval(), columns)
+    dataset = str(manifest.get("dataset", ""))
+    return Artifact(digest, classes, task, model.to(device).eval(), columns, dataset)
 
 
 def _take(source: IO[bytes] | None, name: str, archive: Path, into: Path) -> None:

@@ -1,25 +1,24 @@
 """Keeps the state of a training so that a resumed one ends in the same bits.
 
 One safetensors file holds all of it: a rename makes it whole on this disk and one PUT makes it
-whole in S3, where a pair of files could come apart. Nothing is pickled.
+whole in S3, where a pair of files could come apart. Nothing is pickled. The state is copied between
+two steps and written beside the ones that follow.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from training import weights
 from training.failure import ArtifactError
+from training.learner import Learner, Ways
 
 _KEEP: Final = 2
 
@@ -33,34 +32,33 @@ class Progress:
     loss_sum: float = 0.0  # over the batches of the epoch under way
 
 
-@dataclass(frozen=True)
+@dataclass
 class Checkpoints:
     """The identity ties a checkpoint to one run: state of another must never leak into it."""
 
     folder: Path
     identity: dict[str, str]
+    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    _writing: Future[None] | None = None
 
-    def save(self, progress: Progress, model: nn.Module, optimizer: Optimizer) -> Path:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        tensors = _state(model, optimizer)
+    def save(self, progress: Progress, learner: Learner) -> None:
+        """Returns once the state is copied, and the checkpoint before this one is whole."""
+        self.flush()
+        tensors = _copied(learner)
         metadata = self.identity | {
             "progress": json.dumps(asdict(progress)),
-            "random": json.dumps(random.getstate()),
-            "random.numpy": json.dumps(
-                np.random.get_state(legacy=False), default=np.ndarray.tolist
-            ),
-            "content": weights.content_digest(tensors),
+            "ways": json.dumps(learner.ways.told()),
         }
-        path = self.folder / f"checkpoint-{progress.epoch:06d}-{progress.batch:08d}.safetensors"
-        partial = path.with_suffix(".partial")
-        weights.save(partial, tensors, metadata)
-        _sync(partial)
-        partial.replace(path)
-        for old in sorted(self.folder.glob("checkpoint-*.safetensors"))[:-_KEEP]:
-            old.unlink()
-        return path
+        name = f"checkpoint-{progress.epoch:06d}-{progress.batch:08d}.safetensors"
+        self._writing = self._writer.submit(self._write, self.folder / name, tensors, metadata)
 
-    def resume(self, model: nn.Module, optimizer: Optimizer) -> Progress | None:
+    def flush(self) -> None:
+        """Until all that was saved is on the disk; what went wrong there is told here."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def resume(self, learner: Learner) -> Progress | None:
         """The newest whole checkpoint of this run; a damaged one falls back to the one before."""
         for path in sorted(self.folder.glob("checkpoint-*.safetensors"), reverse=True):
             try:
@@ -68,9 +66,21 @@ class Checkpoints:
             except ArtifactError:
                 continue
             if self._is_ours(tensors, metadata):
-                _restore(tensors, metadata, model, optimizer)
+                _restore(tensors, learner)
+                learner.ways = Ways.read(json.loads(metadata["ways"]))
                 return Progress(**json.loads(metadata["progress"]))
         return None
+
+    def _write(self, path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        content = {"content": weights.content_digest(tensors)}
+        weights.save(partial, tensors, metadata | content)
+        _sync(partial)
+        partial.replace(path)
+        _sync(self.folder)
+        for old in sorted(self.folder.glob("checkpoint-*.safetensors"))[:-_KEEP]:
+            old.unlink()
 
     def _is_ours(self, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bool:
         return self.identity.items() <= metadata.items() and weights.content_digest(
@@ -78,32 +88,23 @@ class Checkpoints:
         ) == metadata.get("content")
 
 
-def _state(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    state = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, slots in optimizer.state_dict()["state"].items():
+def _copied(learner: Learner) -> dict[str, Tensor]:
+    state = {f"model.{name}": value for name, value in learner.model.state_dict().items()}
+    state |= {f"average.{name}": value for name, value in learner.average.state.items()}
+    for index, slots in learner.optimizer.state_dict()["state"].items():
         state |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
-    state["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        state["random.cuda"] = torch.cuda.get_rng_state()
-    return state
+    return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
 
 
-def _restore(
-    tensors: dict[str, Tensor], metadata: dict[str, str], model: nn.Module, optimizer: Optimizer
-) -> None:
-    model.load_state_dict(_under(tensors, "model."))
+def _restore(tensors: dict[str, Tensor], learner: Learner) -> None:
+    learner.model.load_state_dict(_under(tensors, "model."))
+    learner.average.load(_under(tensors, "average."))
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in _under(tensors, "optimizer.").items():
         index, slot = name.split(".", 1)
         slots.setdefault(int(index), {})[slot] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": slots, "param_groups": groups})
-    torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"])
-    version, numbers, gauss = json.loads(metadata["random"])
-    random.setstate((version, tuple(numbers), gauss))
-    np.random.set_state(json.loads(metadata["random.numpy"]))
+    groups = learner.optimizer.state_dict()["param_groups"]
+    learner.optimizer.load_state_dict({"state": slots, "param_groups": groups})
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

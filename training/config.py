@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Final
 
 from training import scores
@@ -17,9 +17,12 @@ from training.failure import ConfigError
 FORMATS: Final = ("parquet", "csv", "jsonl")
 DEFAULT_TARGET: Final = "label"
 DEFAULT_METRIC: Final = "accuracy"
+DEFAULT_MAX_LEAK: Final = 0.01
+DEFAULT_CONFIDENCE: Final = 0.95
 MOST_CLASSES: Final = 1000
+_MOST_SLICES: Final = 50
 _MANY: Final = 100_000
-_MOST_THREADS: Final = 1024
+_ABOVE_0: Final = math.ulp(0.0)
 
 Table = Mapping[str, object]
 
@@ -33,16 +36,39 @@ class Bound:
     high: float
 
 
+def _whole_from(default: int, low: int, most: int) -> int:
+    return field(default=default, metadata={"low": low, "most": most})
+
+
+def _real_from(default: float, low: float, most: float = math.inf) -> float:
+    return field(default=default, metadata={"low": low, "most": most})
+
+
+def _one_of(*words: str) -> str:
+    return field(default=words[0], metadata={"words": words})
+
+
 @dataclass(frozen=True)
 class Recipe:
     """[training.hyperparameters]: all of them, with what holds when model.toml is silent."""
 
-    epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 0.003
-    weight_decay: float = 0.01
-    checkpoint_every: int = 5  # epochs
-    threads: int = 1  # on a CPU: one gives the same bits on any number of cores
+    epochs: int = _whole_from(30, 1, _MANY)
+    batch_size: int = _whole_from(64, 1, _MANY)  # rows of a step
+    micro_batch: int = _whole_from(0, 0, _MANY)  # rows on the device at once; 0: what fits
+    headroom: float = _real_from(0.1, 0.0, 0.9)  # share of the device's memory kept free
+    learning_rate: float = _real_from(0.003, _ABOVE_0)
+    weight_decay: float = _real_from(0.01, 0.0)
+    schedule: str = _one_of("cosine", "constant")
+    warm_up: float = _real_from(0.05, 0.0, 1.0)  # share of all steps
+    clip_norm: float = _real_from(0.0, 0.0)  # 0: gradients are as they are
+    ema: float = _real_from(0.0, 0.0, 0.99999)  # decay of the averaged weights; 0: none
+    precision: str = _one_of("auto", "float32", "bfloat16")  # auto: bfloat16 where CUDA has it
+    compile: bool = False  # by torch.compile, where that is measured to be faster
+    not_finite: str = _one_of("stop", "skip")  # what a batch does whose loss is no number
+    checkpoint_every: int = _whole_from(5, 1, _MANY)  # epochs
+    checkpoint_seconds: int = _whole_from(300, 1, _MANY)  # at most, inside an epoch
+    in_memory: int = _whole_from(2048, 1, _MANY)  # MiB of rows; more of them are streamed
+    threads: int = _whole_from(1, 1, 1024)  # on a CPU: one gives the same bits on any cores
 
 
 @dataclass(frozen=True)
@@ -54,11 +80,14 @@ class Config:
     bounds: tuple[Bound, ...]
     recipe: Recipe
     metric: str
+    slices: tuple[str, ...] = ()  # columns whose values part the holdout
+    max_leak: float = DEFAULT_MAX_LEAK  # share of the holdout's rows
+    confidence: float = DEFAULT_CONFIDENCE  # of the intervals a gate judges by
 
     @classmethod
     def parse(cls, text: bytes) -> Config:
         document = _document(text)
-        data = _table(document, "data")
+        data, evaluation = _table(document, "data"), _table(document, "evaluation")
         target = _text(data, "data", "target", default=DEFAULT_TARGET)
         classes = _classes(data)
         return cls(
@@ -68,7 +97,10 @@ class Config:
             classes=classes,
             bounds=_bounds(_table(data, "range")),
             recipe=_recipe(_table(_table(document, "training"), "hyperparameters")),
-            metric=_metric(_table(document, "evaluation"), classes),
+            metric=_metric(evaluation, classes),
+            slices=_slices(evaluation),
+            max_leak=_share(evaluation, "evaluation", "max_leak", default=DEFAULT_MAX_LEAK),
+            confidence=_confidence(_table(document, "gates")),
         )
 
 
@@ -103,32 +135,33 @@ def _format(data: Table) -> str:
 
 
 def _recipe(table: Table) -> Recipe:
-    known = {field.name: field.default for field in fields(Recipe)}
+    known = {each.name: each for each in fields(Recipe)}
     if unknown := sorted(set(table) - set(known)):
         raise ConfigError(
             "CONFIG_INVALID",
             f"[training.hyperparameters] has {', '.join(unknown)}: known are {', '.join(known)}",
         )
-    where = "training.hyperparameters"
-    whole = {
-        name: _whole(table, where, name)
-        for name, default in known.items()
-        if name in table and isinstance(default, int)
-    }
-    real = {
-        name: _number(table[name], f"[{where}] {name}")
-        for name, default in known.items()
-        if name in table and isinstance(default, float)
-    }
-    recipe = Recipe(**whole, **real)  # type: ignore[arg-type]  # split by the type of the default
-    for name, value in (whole | real).items():
-        if value < 0 or (value == 0 and name != "weight_decay"):
-            raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value}: it must be above 0")
-    for name, value in whole.items():
-        most = _MOST_THREADS if name == "threads" else _MANY
-        if value > most:
-            raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value}: at most {most}")
-    return recipe
+    told = {name: _setting(table, known[name]) for name in table}
+    return Recipe(**told)  # type: ignore[arg-type]  # each has the type of its default
+
+
+def _setting(table: Table, of: Field[object]) -> object:
+    where, name = "training.hyperparameters", of.name
+    match of.default:
+        case bool():
+            return _switch(table, where, name)
+        case str():
+            return _word(table, where, name, of.metadata["words"])
+        case int():
+            value: float = _whole(table, where, name)
+        case _:
+            value = _number(table[name], f"[{where}] {name}")
+    low, most = of.metadata["low"], of.metadata["most"]
+    if value <= 0 < low:
+        raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value}: it must be above 0")
+    if not low <= value <= most:
+        raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value}: from {low} to {most}")
+    return value
 
 
 def _features(data: Table, target: str) -> tuple[str, ...]:
@@ -161,14 +194,39 @@ def _bound(pattern: str, value: object) -> Bound:
 
 def _metric(table: Table, classes: int) -> str:
     name = _text(table, "evaluation", "metric", default=DEFAULT_METRIC)
-    known = scores.names(classes)
+    known = [score for score in scores.names(classes) if score != "auprc"]
     if name not in known:
+        few = ", ".join(known[:-classes])
         raise ConfigError(
             "METRIC_UNKNOWN",
-            f"[evaluation] metric is {name!r}: known are"
-            f" {', '.join(known[:3])}, {known[3]} … {known[-1]}",
+            f"[evaluation] metric is {name!r}: known are {few}, {known[-classes]} … {known[-1]}",
         )
     return name
+
+
+def _slices(evaluation: Table) -> tuple[str, ...]:
+    value = evaluation.get("slices", [])
+    names = [n for n in value if isinstance(n, str) and n] if isinstance(value, list) else None
+    if names is None or value != names or len(names) > _MOST_SLICES:
+        raise ConfigError(
+            "CONFIG_INVALID",
+            f"[evaluation] slices is {value!r}: a list of column names, {_MOST_SLICES} at most",
+        )
+    return tuple(names)
+
+
+def _share(table: Table, where: str, name: str, *, default: float) -> float:
+    value = _number(table.get(name, default), f"[{where}] {name}")
+    if not 0 <= value <= 1:
+        raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value:g}: from 0 to 1")
+    return value
+
+
+def _confidence(gates: Table) -> float:
+    value = _number(gates.get("confidence", DEFAULT_CONFIDENCE), "[gates] confidence")
+    if not 0.5 <= value <= 0.9999:
+        raise ConfigError("CONFIG_INVALID", f"[gates] confidence is {value:g}: from 0.5 to 0.9999")
+    return value
 
 
 def _table(parent: Table, name: str) -> Table:
@@ -182,6 +240,24 @@ def _text(table: Table, where: str, name: str, *, default: str) -> str:
     value = table.get(name, default)
     if not isinstance(value, str) or not value:
         raise ConfigError("CONFIG_INVALID", f"[{where}] {name} is {value!r}: it must be a string")
+    return value
+
+
+def _word(table: Table, where: str, name: str, known: tuple[str, ...]) -> str:
+    value = table.get(name)
+    if not isinstance(value, str) or value not in known:
+        raise ConfigError(
+            "CONFIG_INVALID", f"[{where}] {name} is {value!r}: known are {', '.join(known)}"
+        )
+    return value
+
+
+def _switch(table: Table, where: str, name: str) -> bool:
+    value = table.get(name)
+    if not isinstance(value, bool):
+        raise ConfigError(
+            "CONFIG_INVALID", f"[{where}] {name} is {value!r}: it must be true or false"
+        )
     return value
 
 

@@ -39,6 +39,11 @@ class TrainingPlaces:
         return self.base / "model"
 
     @property
+    def report(self) -> Path:
+        """SageMaker keeps this folder as output.tar.gz, beside the model."""
+        return self.base / "output" / "data" / "training.json"
+
+    @property
     def failure(self) -> Path:
         return self.base / "output" / "failure"
 
@@ -58,6 +63,14 @@ class EvaluationPlaces:
     @property
     def holdout(self) -> Path:
         return self._input / "holdout"
+
+    @property
+    def dataset(self) -> Path:
+        return self._input / "dataset" / "dataset.json"
+
+    @property
+    def rows(self) -> Path:
+        return self._input / "train"
 
     @property
     def output(self) -> Path:

@@ -60,6 +60,17 @@ def read(files: Sequence[Path], config: Config, *, columns: tuple[str, ...] | No
     return rows
 
 
+def learnable(rows: Rows) -> Rows:
+    """Rows that tell labels apart: of a constant nothing is learned but the constant."""
+    if len(torch.unique(rows.labels_N)) < 2:
+        raise DataError(
+            "DATA_CONSTANT",
+            f"every label of {len(rows)} rows is {rows.labels_N[0].item()}: drop rows of two"
+            " classes at least, or correct [data] target",
+        )
+    return rows
+
+
 def expand(features: Sequence[str], present: Iterable[str], *, target: str) -> tuple[str, ...]:
     """Patterns become names in natural order, so that a reordered file gives the same model."""
     names = sorted((name for name in present if name != target), key=_natural)
@@ -78,12 +89,17 @@ def _rows(path: Path, there: Sequence[str], columns: tuple[str, ...], config: Co
     if missing := [name for name in (*columns, config.target) if name not in there]:
         raise DataError("DATA_SCHEMA", f"{path.name} lacks {_some(missing)}; it has {_some(there)}")
     table = tables.table(path, config.format, (*columns, config.target))
+    return checked(table, columns, config, path.name)
+
+
+def checked(table: pa.Table, columns: tuple[str, ...], config: Config, where: str) -> Rows:
+    """The rows of a table, once they are seen to be fit."""
     raw_NF = np.empty((table.num_rows, len(columns)), dtype=np.float32)
     for index, name in enumerate(columns):
-        values = _numbers(table, name, path.name)
-        _within(values, name, config.bounds, path.name)
+        values = _numbers(table, name, where)
+        _within(values, name, config.bounds, where)
         raw_NF[:, index] = values
-    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, path.name))
+    return Rows(columns, torch.from_numpy(raw_NF), _labels(table, config, where))
 
 
 def _numbers(table: pa.Table, name: str, where: str) -> Column:

@@ -64,14 +64,19 @@ def is_of_input(error: Exception) -> bool:
     return isinstance(error, ConfigError | CodeError | DataError | ArtifactError)
 
 
+def is_of_machine(error: Exception) -> bool:
+    """Whether it says nothing of a model: memory or disk ran out."""
+    return is_full(error) or _out_of_memory(error) is not None
+
+
 def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _told(error: Exception) -> str:
     said = f"{type(error).__name__}: {error}"
-    if _is_out_of_memory(error):
-        return f"OUT_OF_MEMORY: {said}: lower batch_size or choose a larger instance"
+    if code := _out_of_memory(error):
+        return f"{code}: {said}: set a lower micro_batch or choose a larger instance"
     if is_full(error):
         return f"DISK_FULL: {said} ({_last_line(error)}): train on less data, or give more disk"
     if line := _line_of_model(error):
@@ -80,10 +85,12 @@ def _told(error: Exception) -> str:
     return f"{code}: {said} ({_last_line(error)}): the job's log has the trace"
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: Exception) -> str | None:
     """torch has an error of its own for a GPU, and none for the host."""
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    if type(error).__name__ == "OutOfMemoryError":
+        return "CUDA_OUT_OF_MEMORY"
+    allocator = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return "HOST_OUT_OF_MEMORY" if allocator or isinstance(error, MemoryError) else None
 
 
 def _last_line(error: Exception) -> str:

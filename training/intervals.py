@@ -26,14 +26,16 @@ class Interval:
     confidence: float = CONFIDENCE
 
 
-def paired_accuracy(gained: int, lost: int, rows: int) -> Interval:
+def paired_accuracy(
+    gained: int, lost: int, rows: int, *, confidence: float = CONFIDENCE
+) -> Interval:
     """Of the difference of two accuracies on the same rows.
 
     `gained` rows are right now and were wrong before, `lost` the other way round. Tango's score
     interval (Statistics in Medicine 17, 1998): unlike a bootstrap or Wald's interval it keeps its
     coverage on few rows, and does not shrink to a point when two models never differ.
     """
-    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     difference = (gained - lost) / rows
 
     def edge(towards: float) -> float:
@@ -46,7 +48,7 @@ def paired_accuracy(gained: int, lost: int, rows: int) -> Interval:
                 outside = middle
         return inside
 
-    return Interval(edge(-1.0), edge(1.0))
+    return Interval(edge(-1.0), edge(1.0), confidence)
 
 
 def paired_bootstrap(
@@ -57,6 +59,7 @@ def paired_bootstrap(
     classes: int,
     score: Callable[[Ints], Floats],
     seed: int,
+    confidence: float = CONFIDENCE,
 ) -> Interval:
     """Of the difference of any score on the same rows: Efron's percentile interval.
 
@@ -73,9 +76,9 @@ def paired_bootstrap(
             for drawn in _resampled(counts, classes, seed)
         ]
     )
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     low, high = np.nanquantile(differences, [tail, 1 - tail])
-    return Interval(float(low), float(high))
+    return Interval(float(low), float(high), confidence)
 
 
 def deviations(

@@ -1,40 +1,71 @@
 """Fits a model to rows: the same seed and rows give the same bits on the same hardware.
 
-A model may draw from Python's, numpy's and torch's randomness: all three are seeded by the run and
-kept in its checkpoints.
-
-Letters of the shapes: N rows, B rows of a batch, F columns.
+A training is epochs of steps. A step (`learner.py`) learns from one batch; between two steps the
+state may be kept (`checkpoint.py`), and a training that is told to stop leaves it behind. All that
+a step needs follows from the seed and its number, so a resumed training is the same training.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-import random
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
+from training import chance, compiled, memory, source
 from training.checkpoint import Checkpoints, Progress
 from training.config import Recipe
 from training.data import Rows
 from training.failure import LearningError
+from training.learner import Learner, Ways
 from training.log import Log
+from training.memory import Memory
+from training.parallel import World
+from training.schedule import rate
+from training.source import Batch, Held, Source
 from training.task import Task
-from training.verbs import built, featured, learnable, predict
+from training.verbs import built, predict
 
-_WARM_UP: Final = 0.05  # of all steps
+_LOOK: Final = 20  # steps between two looks at the losses of a GPU, which cost a wait for it
+_AGREE: Final = 10  # steps between two questions whether any process was told to stop
 
 
 @dataclass(frozen=True)
 class Fitted:
     model: nn.Module
+    ways: Ways
     finished: bool  # False: it was told to stop, and left a checkpoint
+
+
+@dataclass
+class Losses:
+    """Of the epoch under way: their sum, and those that nobody has looked at yet."""
+
+    sum: Tensor  # float64
+    every: int
+    unseen: list[tuple[int, Batch, Tensor]] = field(default_factory=list)
+
+    def add(self, step: int, batch: Batch, loss: Tensor) -> None:
+        self.sum += loss
+        self.unseen.append((step, batch, loss))
+        if len(self.unseen) >= self.every:
+            self.look()
+
+    def look(self) -> None:
+        """A loss that is no number ends the training, with the step and its rows."""
+        seen, self.unseen = self.unseen, []
+        if not seen or bool(torch.isfinite(self.sum)):
+            return
+        step, batch, loss = next(each for each in seen if not math.isfinite(each[2].item()))
+        raise LearningError(
+            "LOSS_NOT_FINITE",
+            f"the loss of step {step} is {loss.item()} ({batch.shown()} of the dataset): lower"
+            ' learning_rate, set not_finite = "skip" or look at the data',
+        )
 
 
 @dataclass(frozen=True)
@@ -49,86 +80,101 @@ class Fit:
     checkpoints: Checkpoints
     log: Log
     stopping: Callable[[], bool]
+    world: World = field(default_factory=World)
+    memory: Memory | None = None  # None: the device's own
 
     def run(self) -> Fitted:
-        _seed(self.seed)
+        chance.begin(self.seed)
         model = built(self.task).to(self.device)
-        x_NF = featured(self.task, self.rows.raw_NF.to(self.device))  # before any state comes back
-        y_N = self.rows.labels_N.to(self.device)
-        optimizer = AdamW(
-            model.parameters(),
-            lr=self.recipe.learning_rate,
-            weight_decay=self.recipe.weight_decay,
-            fused=True,
+        rows = Held.of(self.rows, self.task, device=self.device, seed=self.seed)
+        learner = Learner(
+            task=self.task,
+            model=model,
+            recipe=self.recipe,
+            seed=self.seed,
+            device=self.device,
+            memory=self.memory or memory.of(self.device),
+            world=self.world,
+            log=self.log,
         )
-        progress = self.checkpoints.resume(model, optimizer)
+        finished = self._epochs(learner, rows)
+        self.checkpoints.flush()
+        learner.average.keep()
+        return Fitted(model, learner.ways, finished)
+
+    def _epochs(self, learner: Learner, rows: Source) -> bool:
+        progress = self._begin(learner, rows)
+        while progress.epoch < self.recipe.epochs:
+            progress = self._epoch(progress, learner, rows)
+            stopped = progress.batch > 0 or self._agreed(0, said=self.stopping())
+            stopped = stopped and progress.epoch < self.recipe.epochs
+            if stopped or progress.epoch % self.recipe.checkpoint_every == 0:
+                self._keep(progress, learner)
+            if stopped:
+                return False
+        return True
+
+    def _begin(self, learner: Learner, rows: Source) -> Progress:
+        """Where a checkpoint says; otherwise at the start, once it is known how to make steps."""
+        progress = self.checkpoints.resume(learner)
         if progress is not None:
             self.log.info("resumed from a checkpoint", epoch=progress.epoch, batch=progress.batch)
-        progress = progress or Progress()
-        while progress.epoch < self.recipe.epochs:
-            progress = self._epoch(progress, model, optimizer, x_NF, y_N)
-            stopped = self.stopping() and progress.epoch < self.recipe.epochs
-            if stopped or progress.epoch % self.recipe.checkpoint_every == 0:
-                self.checkpoints.save(progress, model, optimizer)
-            if stopped:
-                return Fitted(model, finished=False)
-        return Fitted(model, finished=True)
+            compiled.go_on(learner)
+            return progress
+        first = next(rows.epoch(0, size=self.recipe.batch_size))
+        learner.model.train()
+        learner.fit(first)
+        compiled.choose(learner, first)
+        return Progress()
 
-    def _epoch(
-        self, progress: Progress, model: nn.Module, optimizer: Optimizer, x_NF: Tensor, y_N: Tensor
-    ) -> Progress:
+    def _epoch(self, progress: Progress, learner: Learner, rows: Source) -> Progress:
         """The rest of one epoch, or as much of it as there is time for."""
-        model.train()
-        size, count = self.recipe.batch_size, self._batches
-        order_N = self._order(progress.epoch).to(self.device)
-        loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=self.device)
-        for batch in range(progress.batch, count):
-            if self.stopping():
-                return replace(progress, batch=batch, loss_sum=loss_sum.item())
-            picked_B = order_N[batch * size : (batch + 1) * size]
-            for group in optimizer.param_groups:
-                group["lr"] = self._rate(progress.epoch * count + batch)
-            loss = learnable(self.task.loss(model, x_NF[picked_B], y_N[picked_B]))
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-            loss_sum += loss.detach()
-        self._report(progress.epoch + 1, loss_sum.item() / count, model, x_NF, y_N)
+        learner.model.train()
+        size, count = self.recipe.batch_size, source.batches(rows, self.recipe.batch_size)
+        losses = self._losses(progress)
+        kept = time.monotonic()
+        for index, batch in enumerate(
+            rows.epoch(progress.epoch, size=size, start=progress.batch), progress.batch
+        ):
+            stopped = self._agreed(index, said=self.stopping())
+            due = time.monotonic() - kept >= self.recipe.checkpoint_seconds
+            if stopped or self._agreed(index, said=due):
+                losses.look()
+                here = replace(progress, batch=index, loss_sum=self._total(losses.sum))
+                if stopped:
+                    return here
+                self._keep(here, learner)
+                kept = time.monotonic()
+            step = progress.epoch * count + index
+            speed = rate(self.recipe, step, steps=self.recipe.epochs * count)
+            losses.add(step, batch, learner.step(step, batch, speed))
+        losses.look()
+        self._report(progress.epoch + 1, self._total(losses.sum) / count, learner, rows)
         return Progress(epoch=progress.epoch + 1)
 
-    def _report(self, epoch: int, loss: float, model: nn.Module, x_NF: Tensor, y_N: Tensor) -> None:
-        if not math.isfinite(loss):
-            raise LearningError(
-                "LOSS_NOT_FINITE",
-                f"the loss of epoch {epoch} is {loss}: lower learning_rate"
-                f" (it is {self.recipe.learning_rate:g}) or look at the data",
-            )
-        predicted_N = predict(self.task, model, x_NF, batch=4096)
+    def _losses(self, progress: Progress) -> Losses:
+        begun = progress.loss_sum if self.world.leads else 0.0
+        total = torch.tensor(begun, dtype=torch.float64, device=self.device)
+        return Losses(total, every=_LOOK if self.device.type == "cuda" else 1)
+
+    def _total(self, loss_sum: Tensor) -> float:
+        return self.world.total(loss_sum).item()
+
+    def _keep(self, progress: Progress, learner: Learner) -> None:
+        if self.world.leads:
+            self.checkpoints.save(progress, learner)
+
+    def _agreed(self, index: int, *, said: bool) -> bool:
+        """What one process says holds for all, at the steps at which they ask each other."""
+        if self.world.size > 1 and index % _AGREE:
+            return False
+        return self.world.any(said, self.device)
+
+    def _report(self, epoch: int, loss: float, learner: Learner, rows: Source) -> None:
+        if not self.world.leads:
+            return
+        x_NF, y_N = rows.sample()
+        with learner.average.applied():
+            predicted_N = predict(self.task, learner.model, x_NF, batch=4096)
         accuracy = (predicted_N == y_N).double().mean().item()
         self.log.metrics(epoch=epoch, loss=loss, accuracy=accuracy)
-
-    @property
-    def _batches(self) -> int:
-        return math.ceil(len(self.rows) / self.recipe.batch_size)
-
-    def _order(self, epoch: int) -> Tensor:
-        """Drawn from the seed and the epoch alone, so a resume in mid-epoch sees the same order."""
-        generator = torch.Generator().manual_seed(seed_of(f"{self.seed}/{epoch}"))
-        return torch.randperm(len(self.rows), generator=generator)
-
-    def _rate(self, step: int) -> float:
-        """A short linear rise, then half a cosine down to zero; it depends on the step alone."""
-        total = self.recipe.epochs * self._batches
-        rise = max(1.0, _WARM_UP * total)
-        fall = 0.5 * (1 + math.cos(math.pi * step / total))
-        return self.recipe.learning_rate * min(1.0, (step + 1) / rise) * fall
-
-
-def seed_of(run: str) -> int:
-    return int.from_bytes(hashlib.sha256(run.encode()).digest()[:4], "big")
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)

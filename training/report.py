@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,12 @@ class Evaluation:
     champion: Answers | None
     comparison: Comparison | None
     seed: int
+    constant: Comparison | None = None  # beside naming the commonest class
+    failure: str | None = None  # why the champion gave no answers
+    against: str | None = None  # the digest of that champion
+    slices: Sequence[Mapping[str, object]] = ()
+    found: Sequence[Mapping[str, object]] = ()  # where a search saw it weak
+    leaked: int | None = None  # rows of the holdout that were trained on; None: not looked for
 
 
 def write(evaluation: Evaluation, folder: Path) -> None:
@@ -38,8 +45,13 @@ def report(evaluation: Evaluation) -> dict[str, object]:
         "rows": len(evaluation.candidate.labels),
         "holdout_digest": evaluation.holdout,
         "candidate": _told(evaluation.candidate),
-        "champion": evaluation.champion and _told(evaluation.champion),
+        "champion": _champion(evaluation),
+        "champion_failure": evaluation.failure,
         "comparison": evaluation.comparison and _compared(evaluation.comparison),
+        "constant": evaluation.constant and _compared(evaluation.constant),
+        "slices": list(evaluation.slices),
+        "found": list(evaluation.found),
+        "leaked": evaluation.leaked,
     }
 
 
@@ -83,6 +95,13 @@ def _told(answers: Answers) -> dict[str, object]:
     return {"digest": answers.digest, "metrics": answers.metrics}
 
 
+def _champion(evaluation: Evaluation) -> dict[str, object] | None:
+    """One that gave no answers is known by its digest."""
+    if evaluation.failure is not None:
+        return {"digest": evaluation.against, "metrics": {}}
+    return None if evaluation.champion is None else _told(evaluation.champion)
+
+
 def _compared(comparison: Comparison) -> dict[str, object]:
     return {
         "metric": comparison.metric,
@@ -90,6 +109,10 @@ def _compared(comparison: Comparison) -> dict[str, object]:
         "low": comparison.interval.low,
         "high": comparison.interval.high,
         "confidence": comparison.interval.confidence,
+        "test": comparison.test,
+        "p": comparison.p,
+        "detectable": comparison.detectable,
+        "rows_to_decide": comparison.rows_to_decide,
     }
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+OF_RANKS = ("auroc", "auprc")
+"""What is told of probabilities, by their order alone."""
 
 
 def confusion(labels: Ints, answers: Ints, *, classes: int) -> Ints:
@@ -28,16 +30,20 @@ def best_constant(matrix: Ints) -> Ints:
 
 
 def names(classes: int) -> tuple[str, ...]:
-    """What `plain` tells of so many classes."""
-    return tuple(plain(np.ones((classes, classes), dtype=np.int64)))
+    """What is told of so many classes, of probabilities too; higher is better in all of them."""
+    of_answers = tuple(plain(np.ones((classes, classes), dtype=np.int64)))
+    return (*of_answers[:-classes], *OF_RANKS, *of_answers[-classes:])
 
 
 def plain(matrices: Ints) -> dict[str, Floats]:
     """The scores a gate can ask for; higher is better in all of them."""
     recalls = _ratio(_hits(matrices), matrices.sum(axis=-1))
+    f1 = _f(matrices, 1.0)
     scores = {
         "accuracy": accuracy(matrices),
-        "f1_macro": _mean(_f(matrices, 1.0)),
+        "balanced_accuracy": _mean(recalls),
+        "f1_macro": _mean(f1),
+        "f1_weighted": _weighted(f1, matrices),
         "recall_min": np.nanmin(recalls, axis=-1),
     }
     by_class = {f"recall_{index}": recalls[..., index] for index in range(recalls.shape[-1])}
@@ -46,7 +52,6 @@ def plain(matrices: Ints) -> dict[str, Floats]:
 
 def weighted(matrices: Ints) -> dict[str, Floats]:
     """The scores of SageMaker's multiclass model quality, classes weighted by their rows."""
-    weights = _ratio(matrices.sum(axis=-1), matrices.sum(axis=(-2, -1))[..., None])
     per_class = {
         "weighted_precision": _ratio(_hits(matrices), matrices.sum(axis=-2)),
         "weighted_recall": _ratio(_hits(matrices), matrices.sum(axis=-1)),
@@ -54,28 +59,12 @@ def weighted(matrices: Ints) -> dict[str, Floats]:
         "weighted_f1": _f(matrices, 1.0),
         "weighted_f2": _f(matrices, 2.0),
     }
-    averages = {
-        name: (np.nan_to_num(value) * weights).sum(axis=-1) for name, value in per_class.items()
-    }
+    averages = {name: _weighted(value, matrices) for name, value in per_class.items()}
     return {"accuracy": accuracy(matrices)} | averages
 
 
 def accuracy(matrices: Ints) -> Floats:
     return _ratio(_hits(matrices).sum(axis=-1), matrices.sum(axis=(-2, -1)))
-
-
-def log_loss(labels: Ints, probabilities: Floats) -> float:
-    picked = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.clip(picked, 1e-12, 1.0)).mean())
-
-
-def calibration_error(labels: Ints, probabilities: Floats, *, bins: int = 10) -> float:
-    """ECE: how far confidence is from accuracy, in equal bins (Guo et al., 2017)."""
-    confidence = probabilities.max(axis=1)
-    correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(bin_of, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
 
 
 def _hits(matrices: Ints) -> Ints:
@@ -86,6 +75,12 @@ def _f(matrices: Ints, beta: float) -> Floats:
     """Not a number for a class that neither occurs nor is answered."""
     occurs, answered = matrices.sum(axis=-1), matrices.sum(axis=-2)
     return _ratio((1 + beta**2) * _hits(matrices), beta**2 * occurs + answered)
+
+
+def _weighted(per_class: Floats, matrices: Ints) -> Floats:
+    """Each class by its rows."""
+    weights = _ratio(matrices.sum(axis=-1), matrices.sum(axis=(-2, -1))[..., None])
+    return np.asarray((np.nan_to_num(per_class) * weights).sum(axis=-1))
 
 
 def _mean(per_class: Floats) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from training.failure import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_ROWS: Final = 1 << 16  # of a portion
 _BLOCK: Final = 1 << 24  # bytes of text in the reader's hands at once; no row may be longer
 
 
@@ -33,6 +34,18 @@ def names(path: Path, format: str) -> list[str]:
 def table(path: Path, format: str, columns: Sequence[str]) -> pa.Table:
     """Columns that `names` told of."""
     return _told(path, format, lambda: _TABLES[format](path, list(columns)))
+
+
+def batches(
+    path: Path, format: str, columns: Sequence[str], *, texts: Sequence[str] = ()
+) -> Iterator[pa.Table]:
+    """The same in portions; `texts` are further columns that need not be numbers.
+
+    Parquet and CSV are read as they come; JSON lines a file at a time.
+    """
+    portions = _told(path, format, lambda: _STREAMS[format](path, list(columns), list(texts)))
+    while (portion := _told(path, format, lambda: next(portions, None))) is not None:
+        yield portion
 
 
 def _told(path: Path, format: str, read: Callable[[], Any]) -> Any:
@@ -64,6 +77,15 @@ def _parquet(path: Path, columns: list[str]) -> pa.Table:
         return file.read(columns=columns)
 
 
+def _parquet_stream(path: Path, columns: list[str], texts: list[str]) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, memory_map=True) as file:
+        for batch in file.iter_batches(_ROWS, columns=_all(columns, texts)):
+            yield pa.Table.from_batches([batch])
+
+
 def _csv_names(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return next(csv.reader(file), [])
@@ -74,14 +96,33 @@ def _csv(path: Path, columns: list[str]) -> pa.Table:
     from pyarrow import csv as reader
 
     with pa.OSFile(str(path)) as file:
-        return reader.read_csv(
-            file,
-            read_options=reader.ReadOptions(block_size=_BLOCK),
-            parse_options=reader.ParseOptions(newlines_in_values=True),
-            convert_options=reader.ConvertOptions(
-                include_columns=columns, column_types=dict.fromkeys(columns, pa.float64())
-            ),
-        )
+        return reader.read_csv(file, **_csv_options(columns, []))
+
+
+def _csv_stream(path: Path, columns: list[str], texts: list[str]) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    from pyarrow import csv as reader
+
+    with (
+        pa.OSFile(str(path)) as file,
+        reader.open_csv(file, **_csv_options(columns, texts)) as rows,
+    ):
+        for batch in rows:
+            yield pa.Table.from_batches([batch])
+
+
+def _csv_options(columns: list[str], texts: list[str]) -> dict[str, Any]:
+    import pyarrow as pa
+    from pyarrow import csv as reader
+
+    types = dict.fromkeys(texts, pa.string()) | dict.fromkeys(columns, pa.float64())
+    return {
+        "read_options": reader.ReadOptions(block_size=_BLOCK),
+        "parse_options": reader.ParseOptions(newlines_in_values=True),
+        "convert_options": reader.ConvertOptions(
+            include_columns=_all(columns, texts), column_types=types
+        ),
+    }
 
 
 def _jsonl_names(path: Path) -> list[str]:
@@ -93,7 +134,19 @@ def _jsonl_names(path: Path) -> list[str]:
     return list(row)
 
 
-def _jsonl(path: Path, columns: list[str]) -> pa.Table:
+def _jsonl_stream(path: Path, columns: list[str], texts: list[str]) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    table = _jsonl(path, columns, others="infer" if texts else "ignore")
+    for batch in table.select(_all(columns, texts)).to_batches(_ROWS):
+        yield pa.Table.from_batches([batch])
+
+
+def _all(columns: list[str], texts: list[str]) -> list[str]:
+    return list(dict.fromkeys((*columns, *texts)))
+
+
+def _jsonl(path: Path, columns: list[str], *, others: str = "ignore") -> pa.Table:
     import pyarrow as pa
     from pyarrow import json as reader
 
@@ -105,10 +158,11 @@ def _jsonl(path: Path, columns: list[str]) -> pa.Table:
             parse_options=reader.ParseOptions(
                 explicit_schema=schema,
                 newlines_in_values=False,
-                unexpected_field_behavior="ignore",
+                unexpected_field_behavior=others,
             ),
         )
 
 
 _NAMES: Final = {"parquet": _parquet_names, "csv": _csv_names, "jsonl": _jsonl_names}
 _TABLES: Final = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
+_STREAMS: Final = {"parquet": _parquet_stream, "csv": _csv_stream, "jsonl": _jsonl_stream}

@@ -53,6 +53,10 @@ class Book:
                 self._ledger.said(record)
         return tuple(record.model_copy(update={"outbox": ()}) for record in written)
 
+    def ask(self, record: Record, event: Event) -> None:
+        """Say an event about a record that stays as it is; who is asked may find nothing to do."""
+        self._bus.publish(_traced(event.model_copy(update={"traceparent": record.traceparent})))
+
 
 def _traced(event: Event) -> Event:
     """The event in a span of its own, below what it was said by; without that in a new trace."""

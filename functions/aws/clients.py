@@ -27,4 +27,9 @@ _CONFIG = Config(
 def client(service: str) -> Any:
     """The client of a service, by boto3's name for it."""
     make: Callable[..., Any] = boto3.client
-    return make(service, config=_ONE_TRY if service == "sagemaker-runtime" else _CONFIG)
+    return make(service, config=settings_of(service))
+
+
+def settings_of(service: str) -> Config:
+    """How often and how long a service is asked."""
+    return _ONE_TRY if service == "sagemaker-runtime" else _CONFIG

@@ -1,4 +1,4 @@
-"""SageMaker endpoints: placed by one update, moved by weights or under guardrails, probed."""
+"""SageMaker endpoints of two variants: placed by one update, moved by weights, probed."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from functions.aws.answers import fault_in, version_in
 from functions.aws.guardrails import deployment_config
 from functions.aws.refusals import (
     NOT_DONE,
+    MissingError,
     NoRoomError,
     NotDone,
     Refusal,
@@ -17,7 +18,7 @@ from functions.aws.refusals import (
     message,
     refusal,
 )
-from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe
+from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe, Standing
 from functions.names import Names
 
 if TYPE_CHECKING:
@@ -47,11 +48,15 @@ class Endpoints:
         self._names = names
 
     def config_name(
-        self, model: str, placements: Sequence[Placement], *, fallback: str = ""
+        self, model: str, placements: Sequence[Placement], *, fallback: str = "", again: int = 0
     ) -> str:
-        """The name of the configuration with these placements; weights do not count."""
+        """The name of the configuration with these placements; weights do not count.
+
+        SageMaker takes no update to the name that is there: the same `again` has another one.
+        """
         variants: dict[str, object] = {p.variant: _identity(p) for p in placements}
         on = {"instance": fallback} if fallback else {}
+        on |= {"again": str(again)} if again else {}
         return self._names.endpoint_config(model, variants | on)
 
     def view(self, model: str) -> EndpointView | None:
@@ -71,6 +76,7 @@ class Endpoints:
             failure=seen.get("FailureReason", ""),
             counts={v["VariantName"]: v.get("CurrentInstanceCount", 0) for v in variants},
             pending="PendingDeploymentSummary" in seen,
+            made=seen["CreationTime"],
         )
 
     def place(
@@ -83,44 +89,58 @@ class Endpoints:
         """Bring the endpoint to these variants (a new fleet); the configuration's name.
 
         With a guard, SageMaker moves the traffic as that says, or goes back. Doing it again changes
-        nothing. Raises EndpointBusyError, NoRoomError, RefusedError.
+        nothing. Raises EndpointBusyError, NoRoomError, RefusedError; of the last MissingError when
+        the artifact of a model is gone.
         """
         config = self.config_name(model, placements, fallback=hardware.fallback)
+        standing = Standing(config, tuple(placements), hardware.instance, hardware.machine_image)
         try:
             for placement in placements:
                 self._ensure_model(model, placement, hardware)
-            self._ensure_config(config, model, placements, hardware)
+            self._ensure_config(model, standing)
             self._ensure_endpoint(model, config, guard)
         except NOT_DONE as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
         return config
 
-    def shift(self, model: str, weights: Mapping[str, int]) -> None:
-        """Give each variant its percent of traffic; raises EndpointBusyError while updating."""
-        try:
-            self._client.update_endpoint_weights_and_capacities(
-                EndpointName=self._names.endpoint(model),
-                DesiredWeightsAndCapacities=[
-                    {"VariantName": variant, "DesiredWeight": percent * _WEIGHT_PER_PERCENT}
-                    for variant, percent in weights.items()
-                ],
-            )
-        except ClientError as error:
-            _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+    def restore(self, model: str, standing: Standing) -> None:
+        """Bring the endpoint to this configuration, out of whatever state, with models that are.
 
-    def go_back(self, model: str, config: str) -> None:
-        """Bring the endpoint to a configuration it had before, with the instances it has now.
-
-        Raises EndpointBusyError while an update is under way.
+        Doing it again changes nothing. Raises as `place` does.
         """
         try:
-            self._client.update_endpoint(
-                EndpointName=self._names.endpoint(model),
-                EndpointConfigName=config,
-                RetainAllVariantProperties=True,
-            )
-        except ClientError as error:
+            self._remake(model, standing)
+            self._ensure_endpoint(model, standing.config)
+        except NOT_DONE as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+
+    def shift(self, model: str, weights: Mapping[str, int], standing: Standing) -> bool:
+        """Give each variant its percent of traffic; whether `standing` had to be made again.
+
+        Raises EndpointBusyError while updating, MissingError when a model of it is gone.
+        """
+        try:
+            self._give(model, weights)
+        except ClientError as error:
+            if refusal(error) is not Refusal.NOT_THERE:
+                _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+        else:
+            return False
+        try:
+            self._remake(model, standing)
+            self._give(model, weights)
+        except NOT_DONE as error:
+            _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
+        return True
+
+    def _give(self, model: str, weights: Mapping[str, int]) -> None:
+        self._client.update_endpoint_weights_and_capacities(
+            EndpointName=self._names.endpoint(model),
+            DesiredWeightsAndCapacities=[
+                {"VariantName": variant, "DesiredWeight": percent * _WEIGHT_PER_PERCENT}
+                for variant, percent in weights.items()
+            ],
+        )
 
     def remove(self, model: str) -> None:
         """Take the endpoint away; configurations and models stay. One not there is fine.
@@ -155,8 +175,11 @@ class Endpoints:
         return Probe(variant=variant, ok=not fault, version=version, message=fault)
 
     def _ensure_model(self, model: str, placement: Placement, hardware: Hardware) -> None:
-        _unless_there(
-            lambda: self._client.create_model(
+        _unless_there(lambda: self._create_model(model, placement, hardware))
+
+    def _create_model(self, model: str, placement: Placement, hardware: Hardware) -> None:
+        try:
+            self._client.create_model(
                 ModelName=self._names.deployed_model(model, placement.version),
                 ExecutionRoleArn=hardware.role_arn,
                 EnableNetworkIsolation=True,
@@ -171,12 +194,21 @@ class Endpoints:
                     },
                 },
             )
-        )
+        except ClientError as error:
+            if refusal(error) is Refusal.NOT_THERE:
+                raise MissingError(f"version {placement.version}: {message(error)}") from error
+            raise
 
-    def _ensure_config(
-        self, config: str, model: str, placements: Sequence[Placement], hardware: Hardware
-    ) -> None:
-        instance = cast("ProductionVariantInstanceTypeType", hardware.instance)
+    def _remake(self, model: str, standing: Standing) -> None:
+        try:
+            self._ensure_config(model, standing)
+        except ClientError as error:
+            if refusal(error) is Refusal.NOT_THERE:
+                raise MissingError(f"{standing.config}: {message(error)}") from error
+            raise
+
+    def _ensure_config(self, model: str, standing: Standing) -> None:
+        instance = cast("ProductionVariantInstanceTypeType", standing.instance)
         variants: list[ProductionVariantTypeDef] = [
             {
                 "VariantName": p.variant,
@@ -185,18 +217,18 @@ class Endpoints:
                 "InitialInstanceCount": p.count,
                 "InitialVariantWeight": p.weight * _WEIGHT_PER_PERCENT,
             }
-            for p in placements
+            for p in standing.placements
         ]
-        if hardware.machine_image is not None:
-            machine = cast("ProductionVariantInferenceAmiVersionType", hardware.machine_image)
+        if standing.machine_image is not None:
+            machine = cast("ProductionVariantInferenceAmiVersionType", standing.machine_image)
             variants = [{**variant, "InferenceAmiVersion": machine} for variant in variants]
         _unless_there(
             lambda: self._client.create_endpoint_config(
-                EndpointConfigName=config, ProductionVariants=variants
+                EndpointConfigName=standing.config, ProductionVariants=variants
             )
         )
 
-    def _ensure_endpoint(self, model: str, config: str, guard: Guard | None) -> None:
+    def _ensure_endpoint(self, model: str, config: str, guard: Guard | None = None) -> None:
         endpoint = self._names.endpoint(model)
         seen = self.view(model)
         if seen is None:

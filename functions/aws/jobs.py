@@ -96,11 +96,6 @@ class Jobs:
     def evaluate(self, spec: EvaluationSpec) -> None:
         """Start the job unless it is there; raises NoRoomError and RefusedError."""
         code = spec.code_uri.rsplit("/", 1)[1]
-        inputs = {
-            "code": spec.code_uri,
-            "candidate": spec.candidate_uri,
-            "holdout": spec.holdout_uri,
-        } | ({"champion": spec.champion_uri} if spec.champion_uri else {})
         try:
             self._client.create_processing_job(
                 ProcessingJobName=spec.name,
@@ -110,7 +105,7 @@ class Jobs:
                     "ContainerEntrypoint": ["python3", f"{_INPUT}/code/{code}"],
                     "ContainerArguments": ["evaluate"],
                 },
-                ProcessingInputs=[_input(name, uri) for name, uri in inputs.items()],
+                ProcessingInputs=_inputs(spec),
                 ProcessingOutputConfig={
                     "Outputs": [
                         {
@@ -167,8 +162,13 @@ class Jobs:
         return JobView(
             name=name,
             status=JobStatus(seen["ProcessingJobStatus"]),
-            failure=seen.get("FailureReason", "") or seen.get("ExitMessage", ""),
+            failure=_words(seen.get("FailureReason", ""), seen.get("ExitMessage", "")),
         )
+
+
+def _words(reason: str, last: str) -> str:
+    """SageMaker's reason, and the container's own last word where that does not hold it."""
+    return reason if last in reason else f"{reason} {last}".strip()
 
 
 def _short(failure: str, secondary: str) -> bool:
@@ -211,13 +211,27 @@ def _channel(name: str, uri: str, *, manifest: bool = False) -> "ChannelTypeDef"
     }
 
 
-def _input(name: str, uri: str) -> "ProcessingInputTypeDef":
+def _inputs(spec: EvaluationSpec) -> "list[ProcessingInputTypeDef]":
+    inputs = [
+        _input("code", spec.code_uri),
+        _input("candidate", spec.candidate_uri),
+        _input("holdout", spec.holdout_uri),
+    ]
+    if spec.champion_uri:
+        inputs.append(_input("champion", spec.champion_uri))
+    if spec.dataset_uri:
+        inputs.append(_input("dataset", f"{spec.dataset_uri}/dataset.json"))
+        inputs.append(_input("train", f"{spec.dataset_uri}/s3.manifest", manifest=True))
+    return inputs
+
+
+def _input(name: str, uri: str, *, manifest: bool = False) -> "ProcessingInputTypeDef":
     return {
         "InputName": name,
         "S3Input": {
             "S3Uri": uri,
             "LocalPath": f"{_INPUT}/{name}",
-            "S3DataType": "S3Prefix",
+            "S3DataType": "ManifestFile" if manifest else "S3Prefix",
             "S3InputMode": "File",
         },
     }

@@ -30,6 +30,10 @@ class RefusedError(RuntimeError):
     """AWS will never accept this request; the message is its own."""
 
 
+class MissingError(RefusedError):
+    """What the request is made of was deleted: an artifact, a model, an image."""
+
+
 _CODES = {
     "ResourceInUse": Refusal.ALREADY_THERE,
     "ResourceNotFound": Refusal.NOT_THERE,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_PROPERTIES = 50
 _LONGEST_VALUE = 256
-_COMPARISON = ("difference", "low")
+_COMPARISON = ("difference", "low", "margin")
 _OF_ONE_CLASS = re.compile(r"_\d+$")
 _METRIC = re.compile(r"[\w .:/=+\-@]{1,100}")
 _LONGEST_REASON = 1024
@@ -91,17 +91,24 @@ class Registry:
         return tuple(v for v in map(self._read, arns) if v is not None)
 
     def decide(self, model: str, version: int, *, approval: Approval, reason: str) -> None:
-        """Set a version's approval and say why; the same again, or one deleted, is left alone."""
+        """Set a version's approval and say why; the same again, or one deleted, is left alone.
+
+        One that is not shown may be new: only what refuses the word itself is not there.
+        """
         arn = self._arn(model, version)
         seen = self._read(arn)
         said = _one_line(reason)
-        if seen is None or (seen.approval is approval and seen.comment == said):
+        if seen is not None and (seen.approval, seen.comment) == (approval, said):
             return
-        self._client.update_model_package(
-            ModelPackageArn=arn,
-            ModelApprovalStatus=approval.value,
-            ApprovalDescription=said,
-        )
+        try:
+            self._client.update_model_package(
+                ModelPackageArn=arn,
+                ModelApprovalStatus=approval.value,
+                ApprovalDescription=said,
+            )
+        except ClientError as error:
+            if refusal(error) is not Refusal.NOT_THERE:
+                raise
 
     def _arn(self, model: str, version: int) -> str:
         group = self._client.describe_model_package_group(

@@ -1,54 +1,18 @@
 """The gate: numbers in, a verdict with numbers out; nothing else counts."""
 
+import re
 from dataclasses import dataclass
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from events.words import Digest, Reason
-from functions.definition import Gates
+from events.words import Reason
+from functions.gate_model.rules import Comparison, Finding, Report, Weight, against, findings
 from functions.jobs import JobStatus, JobView
+from functions.judgement import Gates
 from functions.ledger import Champion, RunRecord
 from functions.machines import RunNews
 
-
-class Judged(BaseModel):
-    """A model's numbers on the holdout."""
-
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
-
-    digest: Digest
-    metrics: dict[str, float]
-
-
-class Comparison(BaseModel):
-    """Candidate minus champion on the same rows, with its confidence interval."""
-
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
-
-    metric: str
-    difference: float
-    low: float
-    high: float
-    confidence: float
-
-
-class Report(BaseModel):
-    """`report.json`, as the evaluation job writes it."""
-
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
-
-    run: str
-    rows: int = Field(ge=1)
-    candidate: Judged
-    champion: Judged | None = None
-    comparison: Comparison | None = None
-
-    @model_validator(mode="after")
-    def _compared_when_there_is_a_champion(self) -> Self:
-        if (self.champion is None) != (self.comparison is None):
-            raise ValueError("champion and comparison are there together or not at all")
-        return self
+_CODE = re.compile(r"\bHOLDOUT_[A-Z_]+")
 
 
 @dataclass(frozen=True)
@@ -56,13 +20,16 @@ class Approve:
     """Good enough to be rolled out."""
 
     message: str
+    margin: float | None = None
+    """How far it lies on the good side of the rule that decided, where there is a number."""
 
 
 @dataclass(frozen=True)
 class AskHuman:
-    """Good enough, but a person has the word."""
+    """Good enough, or not to be decided by the numbers: a person has the word."""
 
     message: str
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +38,7 @@ class Reject:
 
     reason: Reason
     message: str
+    margin: float | None = None
 
 
 Verdict = Approve | AskHuman | Reject
@@ -136,7 +104,7 @@ def decide(
         case JobStatus.RUNNING | JobStatus.STOPPING:
             return Wait()
         case JobStatus.FAILED:
-            return Fail(Reason.JOB_FAILED, f"{job.name}: {job.failure or 'no reason given'}")
+            return Fail(_blamed(job.failure), f"{job.name}: {job.failure or 'no reason given'}")
         case JobStatus.STOPPED:
             return Fail(Reason.JOB_STOPPED, f"{job.name}: {job.failure or 'was stopped'}")
         case JobStatus.COMPLETED:
@@ -169,31 +137,52 @@ def _outdated(record: RunRecord, report: Report, champion: Champion | None) -> b
     return rival != (champion.model_digest if champion else None)
 
 
+def _blamed(failure: str) -> Reason:
+    """A fault of the holdout is told from one of the job by the code in its last word."""
+    code = _CODE.search(failure)
+    known = code is not None and code[0] in Reason.__members__
+    return Reason(code[0]) if code is not None and known else Reason.JOB_FAILED
+
+
 def gate(report: Report, gates: Gates) -> Verdict:
-    """The verdict on a candidate: its minimums first, then the champion's."""
-    seen = report.candidate.metrics
-    for metric, least in gates.min.items():
-        if metric not in seen or not seen[metric] >= least:
-            value = f"{seen[metric]:.4f}" if metric in seen else "missing"
-            return Reject(
-                Reason.BELOW_MINIMUM,
-                f"{metric} {value} is below the minimum {least:g} on {report.rows} rows",
-            )
-    compared = report.comparison
-    if compared is not None and not compared.low >= -gates.max_drop:
-        return Reject(Reason.WORSE_THAN_CHAMPION, f"{_said(compared)}, allowed {-gates.max_drop:g}")
-    message = _said(compared) if compared is not None else _numbers(seen, gates)
-    return AskHuman(message) if gates.approval == "human" else Approve(message)
+    """What is bad rejects; what is unsure is for a person, and refused where nobody is asked."""
+    found = tuple(findings(report, gates))
+    decisive = _first(found, Weight.BAD) or _first(found, Weight.UNSURE)
+    if decisive is not None:
+        unsure = decisive.weight is Weight.UNSURE and gates.approval != "auto"
+        return _asks(decisive) if unsure else _refuses(decisive)
+    if report.champion_failure is not None:
+        return AskHuman(f"the champion gave no answers to compare with: {report.champion_failure}")
+    return _passed(report, gates, _first(found, Weight.GOOD))
 
 
-def _said(c: Comparison) -> str:
-    return (
-        f"{c.metric} {c.difference:+.4f} against the champion"
-        f" ({c.confidence:.0%} between {c.low:+.4f} and {c.high:+.4f})"
-    )
+def _first(found: tuple[Finding, ...], weight: Weight) -> Finding | None:
+    return next((each for each in found if each.weight is weight), None)
 
 
-def _numbers(metrics: dict[str, float], gates: Gates) -> str:
+def _asks(finding: Finding) -> AskHuman:
+    return AskHuman(f"{finding.reason}: {finding.message}", finding.margin)
+
+
+def _refuses(finding: Finding) -> Reject:
+    return Reject(finding.reason or Reason.UNDECIDED, finding.message, finding.margin)
+
+
+def _passed(report: Report, gates: Gates, shown: Finding | None) -> Verdict:
+    """Good by every rule; who has the last word is `approval`'s, and `first`'s."""
+    compared, margin = report.comparison, shown.margin if shown else None
+    message = against(compared) if compared is not None else _numbers(report, gates)
+    asked = gates.approval == "human" or not _may_pass_alone(compared, gates)
+    return AskHuman(message, margin) if asked else Approve(message, margin)
+
+
+def _may_pass_alone(compared: Comparison | None, gates: Gates) -> bool:
+    if compared is None:
+        return gates.first == "auto"
+    return gates.approval == "auto" or compared.low > 0
+
+
+def _numbers(report: Report, gates: Gates) -> str:
     """The metrics that gates name, or all of them when they name none."""
-    told = gates.min or metrics
-    return ", ".join(f"{name} {metrics[name]:.4f}" for name in sorted(told))
+    metrics = report.candidate.metrics
+    return ", ".join(f"{name} {metrics[name]:.4f}" for name in sorted(gates.min or metrics))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from math import isfinite
 
 from events.base import Event
 from events.catalog import (
@@ -32,15 +33,14 @@ from functions.gate_model.decide import (
     Reevaluate,
     Register,
     Reject,
-    Report,
     Verdict,
     Wait,
     decide,
 )
+from functions.gate_model.rules import Report
 from functions.gate_model.settings import GateModelSettings
 from functions.jobs import JobStatus, JobView
 from functions.ledger import (
-    ASK_PERSON_AFTER,
     RETRY_AFTER,
     EndpointRecord,
     Record,
@@ -118,7 +118,7 @@ class GateModel:
     def _judged(
         self, record: RunRecord, report: Report, verdict: Verdict, version: int, now: datetime
     ) -> RunRecord:
-        numbers = _numbers(report)
+        numbers = _numbers(report, verdict)
         judged = record.heard(
             _news(verdict),
             version=version,
@@ -181,7 +181,7 @@ class GateModel:
             evaluation_uri=f"{self._folder(record)}/evaluation.json",
             approval=_approval(verdict),
             reason=verdict.message,
-            numbers=_numbers(report),
+            numbers=_numbers(report, verdict),
         )
 
     def _folder(self, record: RunRecord) -> str:
@@ -211,10 +211,8 @@ def _news(verdict: Verdict) -> RunNews:
 def _due(verdict: Verdict, now: datetime) -> datetime | None:
     """When an approval that nobody acted on is asked about."""
     match verdict:
-        case Approve():
+        case Approve() | AskHuman():
             return now + RETRY_AFTER
-        case AskHuman():
-            return now + ASK_PERSON_AFTER
         case Reject():
             return None
 
@@ -232,10 +230,13 @@ def _said(record: RunRecord, verdict: Verdict, version: int) -> Event:
             )
 
 
-def _numbers(report: Report) -> dict[str, float]:
+def _numbers(report: Report, verdict: Verdict) -> dict[str, float]:
+    """All that is a number; a margin is how far the rule that decided was kept."""
     compared = report.comparison
     against = {} if compared is None else {"difference": compared.difference, "low": compared.low}
-    return {**report.candidate.metrics, **against}
+    margin = {} if verdict.margin is None else {"margin": verdict.margin}
+    told = {**report.candidate.metrics, **against, **margin}
+    return {name: value for name, value in told.items() if isfinite(value)}
 
 
 @cache

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from events.catalog import RollbackRequested, RolloutAborted, VersionApproved
+from events.catalog import RollbackRequested
 from events.foreign import AlarmChanged
+from events.words import Reason
 from functions.aws.book import Book
+from functions.aws.endpoints import EndpointBusyError
+from functions.aws.refusals import MissingError, NoRoomError, RefusedError
 from functions.aws.registry import Registry
 from functions.aws.scaling import ScalableTargets
 from functions.aws.world import World
-from functions.evidence import Evidence
 from functions.ledger import (
     RETRY_AFTER,
     Champion,
@@ -18,7 +20,6 @@ from functions.ledger import (
     Record,
     RolloutRecord,
 )
-from functions.machines import RolloutNews
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval
@@ -31,8 +32,25 @@ from functions.roll_back.decide import (
     Return,
     decide,
 )
+from functions.roll_back.records import (
+    MOST_RESTORES,
+    began,
+    freed,
+    left,
+    note,
+    over,
+    still_at_work,
+    stranded,
+    unheld,
+)
 from functions.roll_back.settings import RollBackSettings
-from functions.roll_back.verified import StillAtWorkError, Verified
+from functions.roll_back.verified import (
+    ForeignError,
+    GoneError,
+    StillAtWorkError,
+    StrandedError,
+    Verified,
+)
 from functions.scaling import Scaling
 from functions.turn import Told, lambda_handler
 
@@ -81,33 +99,9 @@ class RollBack:
                 return self._done(rollout)
             case Confirm(to=to):
                 return self._confirm(rollout, to, now)
-            case Return(to=champion, reason=reason, message=message):
-                returning = rollout.heard(
-                    RolloutNews.RETURNING,
-                    reason=reason,
-                    message=message,
-                    due_at=now + RETRY_AFTER,
-                )
-                returning = self._unscaled(self.book.commit(returning)[0])
-                try:
-                    verified = self._return(returning, champion)
-                except StillAtWorkError:
-                    return self.book.commit(returning.changed(due_at=now))[0]
-                self._mark(returning, outcome)
-                return self._end(returning, outcome, verified, now)
-
-    def _confirm(self, rollout: RolloutRecord, to: Champion | None, now: datetime) -> RolloutRecord:
-        try:
-            self._return(rollout, to)
-        except StillAtWorkError:
-            return self.book.commit(rollout.changed(due_at=now + RETRY_AFTER))[0]
-        return self._done(rollout)
-
-    def _done(self, rollout: RolloutRecord) -> RolloutRecord:
-        """One that is over is not looked at again."""
-        if not rollout.ended or rollout.due_at is None:
-            return rollout
-        return self.book.commit(rollout.changed(due_at=None))[0]
+            case Return():
+                (returning,) = self.book.commit(began(outcome, rollout, now))
+                return self._go_back(outcome, self._unscaled(returning), now)
 
     def _unscaled(self, rollout: RolloutRecord) -> RolloutRecord:
         """A new fleet may be of another instance type: who is scaled is written down, and let go.
@@ -122,6 +116,73 @@ class RollBack:
         for each in scaled:
             self.scaling.take_off(rollout.model, each.variant)
         return after
+
+    def _go_back(self, outcome: Return, returning: RolloutRecord, now: datetime) -> RolloutRecord:
+        """As far as SageMaker lets it; what it does not is written down and told."""
+        try:
+            verified = self._return(returning, outcome.to)
+        except StillAtWorkError as error:
+            return self.book.commit(still_at_work(returning, str(error), now))[0]
+        except ForeignError as error:
+            return self._leave(outcome, returning, Reason.ENDPOINT_CHANGED, str(error), now)
+        except GoneError as error:
+            if returning.restores:
+                return self._restore(outcome, returning, str(error), now)
+            returning = returning.paging(Reason.ENDPOINT_CHANGED, str(error))
+            verified = str(error)
+        except (StrandedError, MissingError) as error:
+            return self._restore(outcome, returning, str(error), now)
+        self._mark(returning, outcome)
+        return self._end(returning, outcome, verified, now)
+
+    def _restore(
+        self, outcome: Return, returning: RolloutRecord, why: str, now: datetime
+    ) -> RolloutRecord:
+        """The champion alone; its settling, or the sweep, comes back to see that it stands."""
+        if outcome.to is None or returning.restores >= MOST_RESTORES:
+            return self._leave(outcome, returning, Reason.ENDPOINT_STRANDED, why, now)
+        (returning,) = self.book.commit(stranded(returning, why, now))
+        try:
+            self.verified.restore(returning, outcome.to)
+        except MissingError as error:
+            return self._leave(outcome, returning, Reason.ARTIFACT_MISSING, str(error), now)
+        except RefusedError as error:
+            return self._leave(outcome, returning, Reason.ENDPOINT_STRANDED, str(error), now)
+        except (EndpointBusyError, NoRoomError):
+            return returning
+        return returning
+
+    def _confirm(self, rollout: RolloutRecord, to: Champion | None, now: datetime) -> RolloutRecord:
+        """It is over: what somebody else has made of the endpoint since is theirs."""
+        try:
+            self._return(rollout, to)
+        except StillAtWorkError:
+            return self.book.commit(rollout.changed(due_at=now + RETRY_AFTER))[0]
+        except StrandedError as error:
+            rollout = rollout.paging(Reason.ENDPOINT_STRANDED, str(error))
+        except (ForeignError, GoneError, MissingError):
+            return self._done(rollout)
+        return self._done(rollout)
+
+    def _leave(
+        self, outcome: Return, rollout: RolloutRecord, reason: Reason, why: str, now: datetime
+    ) -> RolloutRecord:
+        """The endpoint is a person's: the version is marked, and nothing more is touched."""
+        self._mark(rollout, outcome)
+        after = left(rollout, reason, why, now)
+        changes: tuple[Record, ...] = (after, unheld(self._endpoint(rollout), outcome))
+        self.book.commit(*changes, notes=(note(rollout, f"left: {reason}: {why}", now),))
+        return after
+
+    def _endpoint(self, rollout: RolloutRecord) -> EndpointRecord:
+        found = self.book.get(EndpointRecord, rollout.model)
+        return found or EndpointRecord(model=rollout.model)
+
+    def _done(self, rollout: RolloutRecord) -> RolloutRecord:
+        """One that is over is not looked at again."""
+        if not rollout.ended or rollout.due_at is None:
+            return rollout
+        return self.book.commit(rollout.changed(due_at=None))[0]
 
     def _return(self, rollout: RolloutRecord, champion: Champion | None) -> str:
         """Everything to the champion, or nothing left where there is none; how that was seen."""
@@ -143,37 +204,11 @@ class RollBack:
     def _end(
         self, rollout: RolloutRecord, outcome: Return, verified: str, now: datetime
     ) -> RolloutRecord:
-        said = RolloutAborted(
-            rollout=rollout.rollout,
-            model=rollout.model,
-            version=rollout.version,
-            champion=outcome.to.version if outcome.to else None,
-            reason=outcome.reason,
-            message=f"{outcome.message}; {verified}",
-        )
-        ended = rollout.heard(
-            RolloutNews.RETURNED, ended_at=now, weight=0, scaling=(), due_at=now + RETRY_AFTER
-        ).saying(said)
-        note = Evidence(
-            kind=RolloutRecord.kind,
-            key=rollout.rollout,
-            at=now,
-            by="roll_back",
-            text=f"{outcome.reason}: {said.message}",
-        )
-        changes: tuple[Record, ...] = (ended, self._freed(rollout, outcome, now))
-        self.book.commit(*changes, notes=(note,))
+        ended = over(rollout, outcome, verified, now)
+        told = note(rollout, f"{outcome.reason}: {outcome.message}; {verified}", now)
+        changes: tuple[Record, ...] = (ended, freed(self._endpoint(rollout), outcome, now))
+        self.book.commit(*changes, notes=(told,))
         return ended
-
-    def _freed(self, rollout: RolloutRecord, outcome: Return, now: datetime) -> EndpointRecord:
-        endpoint = self.book.get(EndpointRecord, rollout.model)
-        freed = (endpoint or EndpointRecord(model=rollout.model)).changed(
-            champion=outcome.to, previous=None, rollout=None
-        )
-        if freed.waiting is None:
-            return freed
-        approved = VersionApproved(model=rollout.model, version=freed.waiting)
-        return freed.changed(due_at=now + RETRY_AFTER).saying(approved)
 
 
 def _left(rollout: RolloutRecord, champion: Champion) -> tuple[Scaling, ...]:

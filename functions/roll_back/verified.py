@@ -6,20 +6,35 @@ from dataclasses import dataclass
 
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.objects import Objects
-from functions.endpoint import EndpointView
+from functions.endpoint import EndpointView, Standing
 from functions.ledger import Champion, RolloutRecord
 from functions.names import VARIANTS
 from functions.places import Places
+from functions.standing import fallback, meddled, placed, placements, standing
 
 _WITHIN = 40.0
 """Seconds in which it must be seen, well under Lambda's timeout; then Lambda tries again."""
 _PAUSE = 0.1
 _AT_WORK = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 """Statuses in which SageMaker takes no other weights."""
+_STRANDED = frozenset({"UpdateRollbackFailed", "Failed"})
+"""Statuses in which it never will: the one takes another configuration, the other none at all."""
 
 
 class NotVerifiedError(RuntimeError):
     """The endpoint is at rest and not where it was asked to be: come again, and tell people."""
+
+
+class ForeignError(RuntimeError):
+    """Somebody else changed the endpoint: it is not touched."""
+
+
+class GoneError(RuntimeError):
+    """There is no endpoint to give the traffic back on."""
+
+
+class StrandedError(RuntimeError):
+    """SageMaker can neither go on nor back: only another configuration or endpoint helps."""
 
 
 class StillAtWorkError(RuntimeError):
@@ -38,16 +53,31 @@ class Verified:
     """Seconds, from wherever."""
 
     def returned(self, rollout: RolloutRecord, champion: Champion) -> str:
-        """All traffic to the champion, read back and probed; how that was seen."""
+        """All traffic to the champion, read back and probed; how that was seen.
+
+        Raises GoneError, ForeignError and StrandedError where that cannot be.
+        """
         model = rollout.model
-        view = self._until(
+        self._until(
             model,
             lambda view: self._has_all(view, rollout, champion),
             lacking=f"{model}: the traffic is not seen to be on {champion.variant}",
         )
-        if view is None:
-            return "the endpoint is gone; the next rollout makes it anew"
         return self._probed(model, champion)
+
+    def restore(self, rollout: RolloutRecord, champion: Champion) -> None:
+        """Ask for the champion alone on the endpoint, which is stranded.
+
+        Raises EndpointBusyError, NoRoomError and RefusedError where that is not taken.
+        """
+        self.endpoints.restore(rollout.model, self._alone(rollout, champion))
+
+    def _alone(self, rollout: RolloutRecord, champion: Champion) -> Standing:
+        on_it = (placed(champion, 100, rollout.count),)
+        config = self.endpoints.config_name(
+            rollout.model, on_it, fallback=fallback(rollout), again=rollout.restores
+        )
+        return standing(rollout, config, on_it)
 
     def removed(self, model: str, config: str) -> str:
         """No endpoint with this configuration any more; one with another is not ours to touch."""
@@ -73,24 +103,43 @@ class Verified:
     def _has_all(
         self, view: EndpointView | None, rollout: RolloutRecord, champion: Champion
     ) -> bool:
-        """Whose place was taken is told from its challenger by the configuration alone."""
         if view is None:
-            return True
-        taken = bool(rollout.returns_to) and view.config == rollout.config
-        all_there = view.weights.get(champion.variant) == 100
-        if view.in_service and not view.pending and all_there and not taken:
+            raise GoneError("the endpoint is gone; the next rollout makes it anew")
+        if view.status in _STRANDED:
+            raise StrandedError(
+                f"the endpoint is {view.status}: {view.failure or 'nobody says why'}"
+            )
+        if view.in_service:
+            self._unless_foreign(view, rollout, champion)
+        taken = rollout.replaces and view.config == rollout.config
+        settled = view.in_service and not view.pending
+        if settled and view.weights.get(champion.variant) == 100 and not taken:
             return True
         if view.status not in _AT_WORK and not view.pending:
-            self._ask(lambda: self._change(view, rollout, champion))
+            self._give_all(view, rollout, champion)
         return False
 
-    def _change(self, view: EndpointView, rollout: RolloutRecord, champion: Champion) -> None:
-        """A new fleet for who has none left, or weights for who still stands there."""
+    def _unless_foreign(
+        self, view: EndpointView, rollout: RolloutRecord, champion: Champion
+    ) -> None:
+        ours = rollout.restores > 0 and view.config == self._alone(rollout, champion).config
+        why = None if ours else meddled(rollout, view)
+        if why is not None:
+            raise ForeignError(why)
+        if champion.variant not in view.weights:
+            raise ForeignError(f"{view.config} has no variant {champion.variant}")
+
+    def _give_all(self, view: EndpointView, rollout: RolloutRecord, champion: Champion) -> None:
+        """Weights for who still stands there; a new fleet for whose place was taken."""
         if rollout.returns_to:
-            self.endpoints.go_back(rollout.model, rollout.returns_to)
+            alone = (placed(champion, 100, rollout.count),)
+            back = standing(rollout, rollout.returns_to, alone)
+            self._ask(lambda: self.endpoints.restore(rollout.model, back))
             return
-        others = {v: 0 for v in VARIANTS if v in view.weights}
-        self.endpoints.shift(rollout.model, {**others, champion.variant: 100})
+        weights = {v: 0 for v in VARIANTS if v in view.weights} | {champion.variant: 100}
+        on_it = placements(champion, rollout.challenger, count=rollout.count)
+        both = standing(rollout, rollout.config, on_it)
+        self._ask(lambda: self.endpoints.shift(rollout.model, weights, both))
 
     def _is_gone(self, view: EndpointView | None, model: str, config: str) -> bool:
         """An endpoint at work tells the configuration it leaves, not the one it goes to."""
@@ -101,7 +150,7 @@ class Verified:
         self._ask(lambda: self.endpoints.remove(model))
         return False
 
-    def _ask(self, change: Callable[[], None]) -> None:
+    def _ask(self, change: Callable[[], object]) -> None:
         """Whether it took is seen at the next look."""
         try:
             change()

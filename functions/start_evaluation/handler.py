@@ -142,6 +142,11 @@ class StartEvaluation:
             champion_uri=champion.artifact if champion else None,
             holdout_uri=holdout(self.data_bucket, record.model, evaluation.holdout),
             output_uri=self.places.evaluation(record.model, record.run, attempt),
+            dataset_uri=(
+                self.places.dataset(record.model, record.dataset)
+                if evaluation.max_leak < 1
+                else None
+            ),
             environment={
                 "SLUICE_MODEL": record.model,
                 "SLUICE_RUN": record.run,

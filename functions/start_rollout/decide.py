@@ -21,6 +21,7 @@ from functions.ledger import (
 from functions.machines import RolloutNews, RunNews
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
+from functions.standing import placements
 from functions.strategy import GUARDRAILS_DROPPED
 
 SHOWN_WITHIN = timedelta(minutes=10)
@@ -238,26 +239,6 @@ def _outdated(run: RunRecord, champion: Champion | None) -> bool:
     if run.state is not RunState.APPROVED or by_person:
         return False
     return run.against != (champion.version if champion else None)
-
-
-def placements(
-    champion: Champion | None, challenger: Champion, *, count: int = 1
-) -> tuple[Placement, ...]:
-    """Who stands where: all traffic with the champion, or with whoever stands there alone."""
-    if champion is None or champion.variant == challenger.variant:
-        return (_placed(challenger, 100, count),)
-    return (_placed(champion, 100, count), _placed(challenger, 0, count))
-
-
-def _placed(who: Champion, weight: int, count: int) -> Placement:
-    return Placement(
-        variant=who.variant,
-        version=who.version,
-        artifact=who.artifact,
-        model_digest=who.model_digest,
-        weight=weight,
-        count=count,
-    )
 
 
 def _challenger(

@@ -13,7 +13,12 @@ from functions.ledger import EndpointRecord, Record, RolloutRecord, RunRecord
 from functions.names import Names, rollout_id
 from functions.start_rollout.decide import Begin, Case, Ignore, Outcome, Resume, decide
 from functions.start_rollout.placing import Placing
-from functions.start_rollout.records import Written, claimed, left_by, opened
+from functions.start_rollout.records import (
+    Written,
+    claimed,
+    left_by,
+    opened,
+)
 from functions.start_rollout.settings import StartRolloutSettings
 from functions.turn import Told, lambda_handler
 
@@ -74,7 +79,7 @@ class StartRollout:
 
     def _claim(self, begin: Begin, case: Case, now: datetime) -> None:
         model = case.endpoint.model
-        config, count = self.placing.first_config(begin)
+        config, count, before = self.placing.first_config(begin)
         rollout = opened(
             begin,
             id_=rollout_id(self.names.endpoint(model), case.number),
@@ -82,7 +87,7 @@ class StartRollout:
             count=count,
             now=now,
         )
-        self._commit(claimed(begin, case.endpoint, rollout))
+        self._commit(claimed(begin, case.endpoint, rollout.changed(before=before)))
 
     def _commit(self, written: Written) -> RolloutRecord | None:
         """All of it at once; the rollout as it is now, where there is one."""

@@ -7,13 +7,21 @@ from events.words import Reason
 from functions.aws.alarms import Alarms
 from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError, Endpoints
-from functions.aws.refusals import NoRoomError, RefusedError
+from functions.aws.refusals import MissingError, NoRoomError, RefusedError
 from functions.aws.scaling import ScalableTargets
-from functions.endpoint import GPU_MACHINE_IMAGE, EndpointView, Guard, Hardware, Placement
+from functions.endpoint import EndpointView, Guard, Hardware, Placement
 from functions.ledger import RolloutRecord
 from functions.names import Names
-from functions.start_rollout.decide import Begin, placements
-from functions.start_rollout.records import Written, parked, placed, taken_back, without_room
+from functions.standing import fallback, placements, standing
+from functions.start_rollout.decide import Begin
+from functions.start_rollout.records import (
+    Written,
+    before_it,
+    parked,
+    placed,
+    taken_back,
+    without_room,
+)
 
 _PUT_OFF = (RefusedError, NoRoomError, EndpointBusyError)
 ALONE_FIRST = "the champion is given the endpoint alone first: guardrails keep variants' names"
@@ -31,27 +39,28 @@ class Placing:
     image: str
     role_arn: str
 
-    def first_config(self, begin: Begin) -> tuple[str, int]:
-        """Name and instances of the configuration that is tried first.
+    def first_config(self, begin: Begin) -> tuple[str, int, str | None]:
+        """Name and instances of the configuration that is tried first, and the name before it.
 
         A champion that was scaled out keeps its instances, and the challenger gets as many.
         """
         model, count = begin.run.model, begin.run.definition.serving.count
-        view = self.endpoints.view(model) if begin.champion else None
+        view = self.endpoints.view(model)
         if view is not None and begin.champion is not None:
             count = max(count, view.counts.get(begin.champion.variant, 0))
-        return self.endpoints.config_name(model, begin.placements(count)), count
+        config = self.endpoints.config_name(model, begin.placements(count))
+        return config, count, before_it(view, begin.champion)
 
     def place(self, rollout: RolloutRecord, now: datetime) -> Written:
         """What is left of asking for it; nothing is asked for that is there."""
         view = self.endpoints.view(rollout.model)
         if rollout.replaces and view is not None and view.config == rollout.config:
-            return placed(rollout)
+            return placed(rollout, now)
         if rollout.replaces and (halted := self._halted(rollout, now)) is not None:
             return halted
         ready = self._intended(rollout, view)
         try:
-            return self._asked(ready, now)
+            return self._asked(ready, view, now)
         except _PUT_OFF as error:
             return self._put_off(ready, error, now)
 
@@ -60,8 +69,7 @@ class Placing:
         scaled = self.scaling.of(rollout.model) if rollout.champion is not None else ()
         kept = {each.variant: each for each in (*scaled, *rollout.scaling)}
         intended = rollout.changed(
-            scaling=tuple(kept.values()),
-            returns_to=view.config if view is not None and _alone(view, rollout) else "",
+            scaling=tuple(kept.values()), returns_to=self._way_back(rollout, view)
         )
         if intended != rollout:
             (intended,) = self.book.commit(intended)
@@ -69,22 +77,33 @@ class Placing:
             self.scaling.take_off(rollout.model, each.variant)
         return intended
 
-    def _asked(self, rollout: RolloutRecord, now: datetime) -> Written:
+    def _way_back(self, rollout: RolloutRecord, view: EndpointView | None) -> str:
+        """The configuration that has the champion alone, now or before its place is taken."""
+        if not rollout.replaces:
+            return ""
+        if view is not None and _alone(view, rollout):
+            return view.config
+        on_it = _champion_alone(rollout)
+        return self.endpoints.config_name(rollout.model, on_it, fallback=fallback(rollout))
+
+    def _asked(self, rollout: RolloutRecord, view: EndpointView | None, now: datetime) -> Written:
         hardware, guard = self._hardware(rollout), self._guard(rollout)
-        if rollout.replaces and rollout.champion is not None and not rollout.returns_to:
-            alone = placements(None, rollout.champion, count=rollout.count)
-            self.endpoints.place(rollout.model, alone, hardware)
+        if rollout.replaces and (view is None or not _alone(view, rollout)):
+            self.endpoints.place(rollout.model, _champion_alone(rollout), hardware)
             return parked(rollout, ALONE_FIRST, now)
         self.endpoints.place(rollout.model, _placements(rollout), hardware, guard)
-        return placed(rollout)
+        return placed(rollout, now)
 
     def _put_off(self, rollout: RolloutRecord, error: Exception, now: datetime) -> Written:
         match error:
+            case MissingError():
+                gone = rollout.paging(Reason.ARTIFACT_MISSING, str(error))
+                return taken_back(gone, Reason.ARTIFACT_MISSING, str(error), now)
             case RefusedError():
                 return taken_back(rollout, Reason.NOT_DEPLOYED, str(error), now)
             case NoRoomError():
                 config = self.endpoints.config_name(
-                    rollout.model, _placements(rollout), fallback=_fallback(rollout, 1)
+                    rollout.model, _placements(rollout), fallback=fallback(rollout, 1)
                 )
                 return without_room(rollout, config, str(error), now)
             case _:
@@ -111,14 +130,14 @@ class Placing:
         return None
 
     def _hardware(self, rollout: RolloutRecord) -> Hardware:
-        serving = rollout.definition.serving
+        machines = standing(rollout, rollout.config, _placements(rollout))
         return Hardware(
             image=self.image,
             role_arn=self.role_arn,
-            instance=serving.instances[rollout.instance],
-            fallback=_fallback(rollout, 0),
-            max_batch=serving.max_batch,
-            machine_image=GPU_MACHINE_IMAGE if serving.hardware == "gpu" else None,
+            instance=machines.instance,
+            fallback=fallback(rollout),
+            max_batch=rollout.definition.serving.max_batch,
+            machine_image=machines.machine_image,
         )
 
 
@@ -126,13 +145,11 @@ def _placements(rollout: RolloutRecord) -> tuple[Placement, ...]:
     return placements(rollout.champion, rollout.challenger, count=rollout.count)
 
 
+def _champion_alone(rollout: RolloutRecord) -> tuple[Placement, ...]:
+    champion = rollout.champion or rollout.challenger
+    return placements(None, champion, count=rollout.count)
+
+
 def _alone(view: EndpointView, rollout: RolloutRecord) -> bool:
     """Whether the champion is the only one there, and its place is to be taken."""
     return rollout.replaces and set(view.weights) == {rollout.challenger.variant}
-
-
-def _fallback(rollout: RolloutRecord, further: int) -> str:
-    """The instance type so much further down the list; empty for the first."""
-    instances = rollout.definition.serving.instances
-    at = (rollout.instance + further) % len(instances)
-    return instances[at] if at else ""

@@ -10,6 +10,7 @@ from events.catalog import (
     VersionApproved,
 )
 from events.words import Reason
+from functions.endpoint import EndpointView
 from functions.evidence import Evidence
 from functions.ledger import (
     RETRY_AFTER,
@@ -58,12 +59,19 @@ def left_by(
             return _judged_again(outcome, case, now)
         case Dismiss():
             return _dismissed(outcome, case, now)
-        case AskLater(run=run, after=after):
-            return Written((run.changed(due_at=now + after),))
+        case AskLater():
+            return Written(_asked_later(outcome, now))
         case Stay():
             return Written(())
         case Ignore():
             return Written((*_no_longer_waiting(case, now), *_no_longer_due(case)))
+
+
+def _asked_later(later: AskLater, now: datetime) -> tuple[RunRecord, ...]:
+    """One that waits for a person stays overdue: the sweep asks once an hour without a write."""
+    run = later.run
+    waits = run.state is RunState.HELD and run.due_at is not None
+    return () if waits else (run.changed(due_at=now + later.after),)
 
 
 def opened(begin: Begin, *, id_: str, config: str, count: int, now: datetime) -> RolloutRecord:
@@ -101,9 +109,16 @@ def claimed(begin: Begin, endpoint: EndpointRecord, rollout: RolloutRecord) -> W
     )
 
 
-def placed(rollout: RolloutRecord) -> Written:
-    """SageMaker took the update."""
-    return Written((rollout.changed(placed=True, message=""),))
+def before_it(view: EndpointView | None, champion: Champion | None) -> str | None:
+    """The configuration before a rollout; one that should be there and is not seen is not known."""
+    if view is not None:
+        return view.config
+    return "" if champion is None else None
+
+
+def placed(rollout: RolloutRecord, now: datetime) -> Written:
+    """SageMaker took the update, and is at work from now on."""
+    return Written((rollout.changed(placed=True, message="", step_since=now),))
 
 
 def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
@@ -116,7 +131,10 @@ def parked(rollout: RolloutRecord, why: str, now: datetime) -> Written:
 def without_room(rollout: RolloutRecord, config: str, why: str, now: datetime) -> Written:
     """It waits for the next instance type, whose configuration is another one."""
     types = len(rollout.definition.serving.instances)
-    moved = rollout.changed(instance=(rollout.instance + 1) % types, config=config)
+    tried = (*(c for c in rollout.tried if c != rollout.config), rollout.config)
+    moved = rollout.changed(
+        instance=(rollout.instance + 1) % types, config=config, tried=tried[-types:]
+    )
     return parked(moved, why, now)
 
 

@@ -184,6 +184,8 @@ class StartTraining:
         after = record.heard(
             RunNews.PARKED, reason=park.reason, message=park.message, due_at=park.until
         )
+        if not beside and _goes_on_waiting(record, after, now):
+            return record
         return self._written(_told(record, after), *beside)
 
     def _begun_anew(self, record: RunRecord, now: datetime) -> RunRecord:
@@ -230,6 +232,13 @@ class StartTraining:
             environment={"TRACEPARENT": child_of(record.traceparent)},
             tags={"sluice:model": record.model, "sluice:run": record.run},
         )
+
+
+def _goes_on_waiting(before: RunRecord, after: RunRecord, now: datetime) -> bool:
+    """Whether it waits as it did: then it stays overdue, and the sweep asks without a write."""
+    known = after.subject.substance == after.chain.substance
+    soon = after.due_at is not None and after.due_at <= now + RETRY_AFTER
+    return known and soon and before.due_at is not None
 
 
 def _told(before: RunRecord, after: RunRecord) -> RunRecord:

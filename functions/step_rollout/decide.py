@@ -8,6 +8,7 @@ from events.words import Reason
 from functions.endpoint import EndpointView, Probe
 from functions.ledger import RETRY_AFTER, RolloutRecord, RolloutState
 from functions.machines import RolloutNews
+from functions.standing import meddled, shifted_by_others
 from functions.step_rollout.judge import (
     NOTHING_SEEN,
     Fail,
@@ -86,6 +87,14 @@ class RollBack:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """The endpoint is somebody else's now: it is left as it is, and a person told."""
+
+    reason: Reason
+    why: str
+
+
+@dataclass(frozen=True)
 class Close:
     """The watch over the promoted version is over."""
 
@@ -95,6 +104,8 @@ class Wait:
     """SageMaker is at work; its event, or the sweep, wakes again."""
 
     why: str
+    for_us: bool = False
+    """Whether it was seen to be, and on what this rollout asked for."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ class Ignore:
     why: str
 
 
-Step = Hold | LookAgain | Shift | Arrive | Promote | RollBack | Close | Wait | Ignore
+Step = Hold | LookAgain | Shift | Arrive | Promote | RollBack | Stop | Close | Wait | Ignore
 
 
 def next_step(case: Case) -> Step:
@@ -115,7 +126,7 @@ def next_step(case: Case) -> Step:
     view = case.view
     if view is None:
         return _without_endpoint(case)
-    lost = _lost(case.rollout, view) or _rejected(case)
+    lost = _meddled(case.rollout, view) or _lost(case.rollout, view) or _rejected(case)
     if lost is not None:
         return lost
     match case.rollout.state:
@@ -143,7 +154,9 @@ def _unsettled(case: Case) -> Wait | None:
     if rollout.state is RolloutState.PROVISIONING and not _asked_for(rollout, view):
         return Wait("the update is not asked for yet")
     if view is not None and view.status in {"Creating", "Updating", "SystemUpdating"}:
-        return Wait(f"the endpoint is {view.status}")
+        given = view.weights.get(rollout.challenger.variant)
+        asked = rollout.state is RolloutState.PROVISIONING or given != rollout.weight
+        return Wait(f"the endpoint is {view.status}", for_us=asked)
     if view is not None and view.pending:
         return Wait("a deployment is pending")
     return None
@@ -161,6 +174,14 @@ def _without_endpoint(case: Case) -> Step:
     if case.rollout.state is RolloutState.PROVISIONING and not case.baked:
         return Wait("the endpoint is not there yet")
     return RollBack(Reason.NOT_DEPLOYED, "the endpoint is gone")
+
+
+def _meddled(rollout: RolloutRecord, view: EndpointView) -> Stop | None:
+    """A person's change is theirs to undo: from now on the traffic is nobody else's."""
+    why = meddled(rollout, view)
+    if why is None and rollout.state is not RolloutState.PROVISIONING:
+        why = shifted_by_others(rollout, view)
+    return None if why is None else Stop(Reason.ENDPOINT_CHANGED, why)
 
 
 def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:

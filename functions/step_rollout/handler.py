@@ -6,20 +6,23 @@ from functools import cache
 
 from events.catalog import RolloutStepDue
 from events.foreign import EndpointChanged
+from events.words import Reason
 from functions.aws.book import Book
 from functions.aws.endpoints import Endpoints
 from functions.aws.evidence import TrafficMetrics
 from functions.aws.objects import Objects
+from functions.aws.refusals import MissingError
 from functions.aws.registry import Registry
 from functions.aws.scaling import ScalableTargets
 from functions.aws.schedules import Schedules
 from functions.aws.world import World
-from functions.endpoint import NO_TRAFFIC, Arms, Probe, Traffic
+from functions.endpoint import NO_TRAFFIC, Arms, Placement, Probe, Traffic
 from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutState
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval
 from functions.scaling import after_update
+from functions.standing import placements, standing
 from functions.step_rollout.comparison import slow
 from functions.step_rollout.decide import (
     Arrive,
@@ -32,6 +35,7 @@ from functions.step_rollout.decide import (
     RollBack,
     Shift,
     Step,
+    Stop,
     Wait,
     bake,
     ends_bake,
@@ -52,8 +56,11 @@ from functions.step_rollout.records import (
     held,
     look_due,
     looked_at_later,
+    made_again,
+    on_its_endpoint,
     promoted,
     shifted,
+    stopped,
 )
 from functions.step_rollout.settings import StepRolloutSettings
 from functions.turn import Told, lambda_handler
@@ -81,8 +88,9 @@ class StepRollout:
         rollout = self._rollout(seen)
         if rollout is None or rollout.ended:
             return Told(Ignore("no rollout is under way there"), rollout)
-        step = next_step(self.load(rollout, seen, now))
-        return Told(step, self.apply(step, rollout, now))
+        case = self.load(rollout, seen, now)
+        step = next_step(case)
+        return Told(step, self.apply(step, on_its_endpoint(rollout, case.view), now))
 
     def load(
         self, rollout: RolloutRecord, seen: EndpointChanged | RolloutStepDue, now: datetime
@@ -136,21 +144,30 @@ class StepRollout:
                 return self._commit(self._written(step, rollout, now))
 
     def _written(
-        self, step: RollBack | Close | Wait, rollout: RolloutRecord, now: datetime
+        self, step: RollBack | Stop | Close | Wait, rollout: RolloutRecord, now: datetime
     ) -> Written:
         """What is done by the ledger alone."""
         match step:
             case RollBack():
                 return asked_back(step, rollout, now)
+            case Stop():
+                return stopped(step, rollout, self._endpoint(rollout), now)
             case Close():
                 return closed(rollout, self._endpoint(rollout), now)
             case Wait():
-                return looked_at_later(rollout, now)
+                return looked_at_later(step, rollout, now)
 
     def _shift(self, shift: Shift, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         """Write the intent, move the weight, and look whether a rollback came in between."""
         after = self._commit(shifted(shift, rollout, now))
-        self.endpoints.shift(rollout.model, _weights(rollout, shift.weight))
+        both = standing(after, after.config, _both(after))
+        try:
+            made = self.endpoints.shift(rollout.model, _weights(rollout, shift.weight), both)
+        except MissingError as error:
+            missing = Stop(Reason.ARTIFACT_MISSING, str(error))
+            return self._commit(stopped(missing, self._now(after), self._endpoint(after), now))
+        if made:
+            self._commit(made_again(self._now(after), now))
         self._return_if_overtaken(after)
         return self._baking(after, now)
 
@@ -205,6 +222,9 @@ class StepRollout:
                 if endpoint is None or endpoint.rollout is None:
                     return None
                 return self.book.get(RolloutRecord, endpoint.rollout)
+
+    def _now(self, rollout: RolloutRecord) -> RolloutRecord:
+        return self.book.get(RolloutRecord, rollout.rollout) or rollout
 
     def _endpoint(self, rollout: RolloutRecord) -> EndpointRecord:
         found = self.book.get(EndpointRecord, rollout.model)
@@ -268,6 +288,10 @@ def _weights(rollout: RolloutRecord, challenger: int) -> dict[str, int]:
     if rollout.champion is not None:
         weights[rollout.champion.variant] = 100 - challenger
     return weights | {rollout.challenger.variant: challenger}
+
+
+def _both(rollout: RolloutRecord) -> tuple[Placement, ...]:
+    return placements(rollout.champion, rollout.challenger, count=rollout.count)
 
 
 @cache

@@ -11,9 +11,11 @@ from events.catalog import (
     VersionApproved,
 )
 from events.words import Reason
+from functions.endpoint import EndpointView
 from functions.evidence import Evidence
 from functions.ledger import (
     RETRY_AFTER,
+    STUCK_AFTER,
     EndpointRecord,
     Record,
     RolloutRecord,
@@ -26,6 +28,8 @@ from functions.step_rollout.decide import (
     Promote,
     RollBack,
     Shift,
+    Stop,
+    Wait,
     bake,
     keep_warm,
 )
@@ -138,9 +142,36 @@ def closed(rollout: RolloutRecord, endpoint: EndpointRecord, now: datetime) -> W
     return Written(after, endpoint=(_next_in_line(free, now),))
 
 
-def looked_at_later(rollout: RolloutRecord, now: datetime) -> Written:
+def stopped(step: Stop, rollout: RolloutRecord, endpoint: EndpointRecord, now: datetime) -> Written:
+    """The rollout ends and touches nothing; who waits does so until the next word on a version."""
+    left = rollout.heard(
+        RolloutNews.LEFT, reason=step.reason, message=step.why, ended_at=now, due_at=None
+    )
+    free = endpoint.changed(rollout=None, previous=None, due_at=None)
+    said = f"left as it is: {step.reason}: {step.why}"
+    return Written(left.paging(step.reason, step.why), _note(rollout, now, said), (free,))
+
+
+def on_its_endpoint(rollout: RolloutRecord, view: EndpointView | None) -> RolloutRecord:
+    """The rollout with its endpoint, which is known from the first time that it holds both."""
+    known = rollout.made_at is not None or view is None or not view.in_service
+    if known or view is None or view.config != rollout.config:
+        return rollout
+    return rollout.changed(made_at=view.made)
+
+
+def made_again(rollout: RolloutRecord, now: datetime) -> Written:
+    """It is told that the configuration was gone."""
+    said = f"{rollout.config} was deleted, and is made again from the ledger"
+    return Written(rollout, _note(rollout, now, said))
+
+
+def looked_at_later(wait: Wait, rollout: RolloutRecord, now: datetime) -> Written:
     """Never earlier than it was to be looked at anyway: that would cut a bake short."""
-    return Written(rollout.changed(due_at=max(now + RETRY_AFTER, rollout.due_at or now)))
+    later = rollout.changed(due_at=max(now + RETRY_AFTER, rollout.due_at or now))
+    if wait.for_us and now - rollout.step_since >= STUCK_AFTER:
+        later = later.paging(Reason.ENDPOINT_STUCK, f"{wait.why} since over an hour")
+    return Written(later)
 
 
 def bake_over(rollout: RolloutRecord) -> RolloutStepDue:

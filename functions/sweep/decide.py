@@ -1,6 +1,7 @@
 """What each overdue record needs asked again; on a consistent world there is none."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zlib import crc32
 
 from events.base import Event
 from events.catalog import (
@@ -15,6 +16,7 @@ from events.catalog import (
 )
 from events.words import Reason
 from functions.ledger import (
+    ASK_PERSON_AFTER,
     RETRY_AFTER,
     DropRecord,
     DropState,
@@ -28,6 +30,24 @@ from functions.ledger import (
 
 CAUSE = "sweep"
 _RETURNING = frozenset({RolloutState.ROLLING_BACK, RolloutState.ABORTED})
+_WAITING = frozenset({RunState.PARKED, RunState.HELD})
+_SOON_FOR = timedelta(days=1)
+"""A parked run that has waited longer is asked for as seldom as one that waits for a person."""
+
+
+def waits(record: Record) -> bool:
+    """Whether it waits for a person or for room: asking for it again writes nothing."""
+    return isinstance(record, RunRecord) and record.state in _WAITING and not record.outbox
+
+
+def its_turn(record: Record, now: datetime) -> bool:
+    """Whether one that waits is asked for in this pass: without a memory, each in its own slot."""
+    assert isinstance(record, RunRecord)
+    if record.state is RunState.PARKED and now - record.started_at < _SOON_FOR:
+        return True
+    slots = ASK_PERSON_AFTER // RETRY_AFTER
+    present = int(now.timestamp() // RETRY_AFTER.total_seconds())
+    return crc32(record.key.encode()) % slots == present % slots
 
 
 def looked_at(record: Record, now: datetime) -> Record:
@@ -76,7 +96,7 @@ def _of_run(run: RunRecord) -> Event | None:
 
 def _of_rollout(rollout: RolloutRecord) -> Event | None:
     match rollout.state:
-        case RolloutState.COMPLETED:
+        case RolloutState.COMPLETED | RolloutState.STOPPED:
             return None
         case state if state in _RETURNING or rollout.reason is not None:
             return RollbackRequested(

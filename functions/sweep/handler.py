@@ -14,7 +14,7 @@ from functions.aws.book import Book
 from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
 from functions.aws.world import World
 from functions.ledger import RETRY_AFTER, Record
-from functions.sweep.decide import looked_at
+from functions.sweep.decide import asked_again, its_turn, looked_at, waits
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
 
@@ -59,7 +59,8 @@ class Sweep:
             if self.clock() >= end:
                 break
             for said, error in self._each(found, now):
-                (broken if error else asked).append(said)
+                if said:
+                    (broken if error else asked).append(said)
         if broken:
             first = "; ".join(broken[:_TOLD])
             raise SweepError(f"{len(broken)} record(s) need a person: {first}")
@@ -88,6 +89,8 @@ class Sweep:
         """Ask again for one record, later if it moves meanwhile."""
         if isinstance(found, Unreadable):
             raise SweepError(found.why)
+        if waits(found):
+            return self._ask_quietly(found, now)
         after = looked_at(found, now)
         said = ", ".join(saying.name for saying in after.outbox) or "nothing to ask"
         try:
@@ -95,6 +98,14 @@ class Sweep:
         except StaleRecordError:
             said = "moved by itself"
         return f"{found.kind} {found.key}: {said}"
+
+    def _ask_quietly(self, found: Record, now: datetime) -> str:
+        """Without a write; empty when it is not its turn."""
+        event = asked_again(found) if its_turn(found, now) else None
+        if event is None:
+            return ""
+        self.book.ask(found, event)
+        return f"{found.kind} {found.key}: {event.detail_type()}"
 
     def _put_off(self, broken: Record | Unreadable, error: Exception, now: datetime) -> str:
         """What is wrong with it; it comes later again and keeps no other from the batch."""

@@ -102,6 +102,7 @@ OWN: dict[type[Settings], list[str]] = {
 }
 
 REASONS = [
+    "ABOVE_MAXIMUM",
     "ALARM",
     "ASKED_BY_PERSON",
     "BAD_EVENT",
@@ -109,6 +110,10 @@ REASONS = [
     "BELOW_MINIMUM",
     "COOLDOWN",
     "FILE_UNREADABLE",
+    "HOLDOUT_EMPTY",
+    "HOLDOUT_LEAKED",
+    "HOLDOUT_ONE_CLASS",
+    "HOLDOUT_TOO_SMALL",
     "INCOMPLETE",
     "JOB_FAILED",
     "JOB_REFUSED",
@@ -117,6 +122,8 @@ REASONS = [
     "MANIFEST_UNREADABLE",
     "NOT_DEPLOYED",
     "NOT_HELPING",
+    "NOT_MEASURED",
+    "NO_BETTER_THAN_CONSTANT",
     "NO_CAPACITY",
     "NO_HOLDOUT",
     "NO_ROWS",
@@ -128,9 +135,11 @@ REASONS = [
     "TOO_MANY_ERRORS",
     "TOO_MANY_RUNNING",
     "TOO_SLOW",
+    "UNDECIDED",
     "UNKNOWN_MODEL",
     "VALUES_MISSING",
     "VALUES_OUT_OF_RANGE",
+    "WORSE_ON_SLICE",
     "WORSE_THAN_CHAMPION",
 ]
 

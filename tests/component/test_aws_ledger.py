@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from functions.allowance import AllowanceRecord, Reservation
 from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
-from functions.ledger import DropRecord, DropState, Record
-from tests.builders import A_MINUTE_LATER, NOON, a_drop
+from functions.ledger import DropRecord, DropState, Record, RunRecord
+from tests.builders import A_MINUTE_LATER, NOON, a_drop, a_run
 from tests.fakes.client import FakeClient, refused
 from tests.fakes.embedded_aws import core
 from tests.fakes.ledger import FakeLedger
@@ -175,3 +176,21 @@ def test_an_outbox_that_another_writer_holds_is_left_to_them(code: str) -> None:
     ledger = Ledger(cast("Any", FakeClient(put_item=refused(code))), "ledger")
 
     ledger.said(a_drop(state=DropState.RECEIVING))
+
+
+def test_of_two_who_take_the_last_place_one_writes_all_and_the_other_nothing(kept: Kept) -> None:
+    (before,) = kept.ledger.write(AllowanceRecord(scope="digits"))
+    runs = [a_run(run=number * 12) for number in "12"]
+    wishes: list[tuple[Record, ...]] = [
+        (run, before.holding(run.run, Reservation(run=run.run, most=1.408), now=NOON))
+        for run in runs
+    ]
+
+    kept.ledger.write(*wishes[0])
+    with pytest.raises(StaleRecordError):
+        kept.ledger.write(*wishes[1])
+
+    after = kept.ledger.get(AllowanceRecord, "digits")
+    assert after is not None
+    assert set(after.reserved) == {runs[0].run}
+    assert [kept.ledger.get(RunRecord, run.run) is not None for run in runs] == [True, False]

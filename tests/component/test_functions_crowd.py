@@ -1,6 +1,7 @@
 """Many at once: fifty approvals, fifty copies of every event, and a history told again."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from random import Random
 from typing import Any
@@ -63,6 +64,21 @@ def test_of_fifty_approvals_at_once_the_newest_wins_in_two_rollouts_at_most(seed
     assert stage.champion == CROWD
     assert stage.serving == {CROWD: 100}
     assert stage.dead == []
+
+
+def test_of_thirty_at_once_the_oldest_has_its_turn_when_all_newer_ones_fail() -> None:
+    stage = CrowdedStage(training={"max_running": CROWD})
+    stage.drop("sunday")
+    stage.rest()
+    stage.accuracy = {f"drop-{number}": 0.97 for number in range(30)}
+    stage.endpoints.broken = set(range(3, 32))
+    for number in range(30):
+        stage.drop(f"drop-{number}")
+
+    stage.rest(within=timedelta(days=7))
+
+    assert stage.champion == 2
+    assert stage.serving == {2: 100}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -42,3 +42,24 @@ def test_an_evaluation_has_a_limit_of_its_own() -> None:
     (spec,) = evaluations(stage)
     (training,) = stage.jobs.trainings.values()
     assert (training.max_runtime, spec.max_runtime) == (432_000, 1200)
+
+
+def test_an_evaluation_gets_the_dataset_to_look_for_leaks_in() -> None:
+    stage = Stage()
+
+    stage.drop("monday")
+    stage.rest()
+
+    (spec,) = evaluations(stage)
+    (training,) = stage.jobs.trainings.values()
+    assert spec.dataset_uri == training.dataset_uri
+
+
+def test_where_every_leak_is_allowed_the_dataset_stays_where_it_is() -> None:
+    stage = Stage(evaluation={"max_leak": 1})
+
+    stage.drop("monday")
+    stage.rest()
+
+    (spec,) = evaluations(stage)
+    assert spec.dataset_uri is None

@@ -19,7 +19,7 @@ from functions.endpoint import NO_TRAFFIC, Hardware
 from functions.jobs import JobStatus
 from functions.ledger import ASK_PERSON_AFTER, DropState, RolloutState, RunState
 from functions.registry import Approval
-from functions.start_rollout.decide import placements
+from functions.standing import placements
 from functions.step_rollout.records import bake_over
 from tests.builders import MODEL, NAMES, traffic
 from tests.fakes.stage import SWEEP_EVERY, Stage, asks_back
@@ -584,6 +584,35 @@ def test_while_nobody_decides_the_question_is_asked_once_an_hour() -> None:
     assert set(stage.bus.names()) == {"VersionApproved"}
     assert 4 <= len(stage.bus.said) <= 5
     assert (stage.run_of("monday").state, stage.dead) == (RunState.HELD, [])
+
+
+def test_a_run_that_waits_for_a_person_costs_no_write_however_long() -> None:
+    stage = Stage(gates={"approval": "human"})
+    stage.drop("monday")
+    stage.rest()
+    stage.elapse(timedelta(hours=2))
+    before = stage.ledger.writes, len(stage.ledger.notes)
+
+    stage.elapse(timedelta(days=28))
+
+    assert (stage.ledger.writes, len(stage.ledger.notes)) == before
+
+
+def test_a_run_that_waits_for_a_holdout_costs_no_write_and_begins_when_it_is_there() -> None:
+    stage = Stage()
+    stage.objects.empty.add("s3://data/holdouts/digits/v1/")
+    stage.drop("monday")
+    stage.elapse(timedelta(hours=1))
+    before = stage.ledger.writes
+
+    stage.elapse(timedelta(days=28))
+    written = stage.ledger.writes - before
+    stage.objects.empty.clear()
+    stage.elapse(ASK_PERSON_AFTER + SWEEP_EVERY)
+
+    assert written == 0
+    assert stage.run_of("monday").state is RunState.APPROVED
+    assert stage.dead == []
 
 
 def test_a_version_that_somebody_deleted_is_asked_about_no_longer() -> None:

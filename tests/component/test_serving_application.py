@@ -14,10 +14,12 @@ import pytest
 
 from serving.application import ModelApplication
 from serving.batcher import Batcher
+from serving.columns import Columns
 from serving.log import Log
-from serving.messages import Abandon, Request, Response
+from serving.messages import Abandon, Body, Request, Response
 from serving.metrics import Metrics
 from serving.model import Rows
+from serving.pace import Pace
 from serving.parser import LARGE, MAX_WAITING, Parser
 from serving.payload import Payload
 
@@ -30,6 +32,8 @@ def predict(rows: Rows) -> list[Any]:
         raise ValueError("poison")
     if rows[0, 0] == -2:
         return [1j]
+    if rows[0, 0] == -3:
+        raise MemoryError("no room")
     sums: list[Any] = rows.sum(axis=1).astype(np.int64).tolist()
     return sums
 
@@ -41,10 +45,10 @@ class Served:
         self.said = io.StringIO()
         metrics = Metrics("digits", "2", "abcdef0123456789" * 4)
         self.batcher = Batcher(
-            predict, post=lambda call: call(), max_batch=4, max_queued=max_queued,
-            observe=metrics.batches.observe,
+            predict, post=lambda call: call(), pace=Pace((4,)), max_queued=max_queued,
+            observe=lambda batch: metrics.batch(batch.rows, batch.seconds),
         )  # fmt: skip
-        self.parser = Parser(Payload(("a", "b"), max_rows=8), post=lambda call: call())
+        self.parser = Parser(Payload(Columns(("a", "b"), max_rows=8)), post=lambda call: call())
         self.application = ModelApplication(
             self.parser, self.batcher, metrics, Log(self.said), clock=lambda: 1.0
         )
@@ -58,10 +62,13 @@ class Served:
         content_type: str = "application/json",
         trace: str = "",
         late: bool = False,
+        expires: float = float("inf"),
     ) -> Response:
         answers: SimpleQueue[Response] = SimpleQueue()
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = Request(method, path, content_type, trace, data, late)
+        request = Request(
+            method, path, content_type, data, late, expires=expires, traceparent=trace
+        )
         self.batcher.start()
         try:
             self.application.handle(request, answers.put)
@@ -87,11 +94,12 @@ def test_an_invocation_is_answered_with_predictions() -> None:
         ("/models", "POST", None, (404, "NOT_FOUND")),
         ("/invocations", "GET", None, (405, "METHOD_NOT_ALLOWED")),
         ("/ping", "POST", None, (405, "METHOD_NOT_ALLOWED")),
-        ("/invocations", "POST", {"instances": [[1]]}, (400, "BAD_INPUT")),
+        ("/invocations", "POST", {"instances": [[1]]}, (422, "BAD_ROWS")),
         ("/invocations", "POST", b"[" * 5000, (400, "BAD_INPUT")),
         ("/invocations", "POST", {"instances": [[1, 2]] * 9}, (413, "TOO_MANY_ROWS")),
         ("/invocations", "POST", {"instances": [[-1, 0]]}, (500, "MODEL_FAILED")),
         ("/invocations", "POST", {"instances": [[-2, 0]]}, (500, "MODEL_FAILED")),
+        ("/invocations", "POST", {"instances": [[-3, 0]]}, (503, "OUT_OF_MEMORY")),
     ],
 )
 def test_what_goes_wrong_has_a_status_and_a_code(
@@ -101,7 +109,7 @@ def test_what_goes_wrong_has_a_status_and_a_code(
 
 
 def test_another_media_type_is_refused() -> None:
-    response = Served().ask("/invocations", content_type="application/x-npy")
+    response = Served().ask("/invocations", content_type="application/x-tar")
 
     assert error(response) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
@@ -121,6 +129,32 @@ def test_a_full_queue_says_so_and_when_to_come_back(body: object) -> None:
     assert response.headers == "Retry-After: 1\r\n"
 
 
+def test_a_full_queue_says_how_long_it_will_take() -> None:
+    served = Served(max_queued=1000)
+    served.batcher.pace.measured({4: 0.1})
+    served.batcher.waiting = 1000
+
+    response = served.ask("/invocations", body={"instances": [[1, 2]]})
+
+    assert response.headers == "Retry-After: 25\r\n"
+
+
+@pytest.mark.parametrize("body", [{"instances": [[1, 2]]}, b"[not even parsed"])
+def test_a_request_whose_time_is_over_is_not_even_parsed(body: object) -> None:
+    response = Served().ask("/invocations", body=body, expires=0.5)
+
+    assert error(response) == (504, "DEADLINE_EXCEEDED")
+
+
+def test_a_request_whose_time_ends_in_the_queue_is_told_so() -> None:
+    served = Served()
+    served.batcher.clock = lambda: 3.0
+
+    response = served.ask("/invocations", body={"instances": [[1, 2]]}, expires=2.0)
+
+    assert error(response) == (504, "DEADLINE_EXCEEDED")
+
+
 def test_ping_is_healthy_until_the_drain() -> None:
     served = Served()
     assert served.ask("/ping", method="GET").status == 200
@@ -134,8 +168,8 @@ def test_a_model_that_cannot_answer_is_told_to_pings_and_to_invocations() -> Non
     answers: list[Response] = []
 
     for request in (
-        Request("GET", "/ping", "", "", b"", late=False),
-        Request("POST", "/invocations", "", "", b'{"instances": [[1, 2]]}', late=False),
+        Request("GET", "/ping", "", b""),
+        Request("POST", "/invocations", "", b'{"instances": [[1, 2]]}'),
     ):
         served.application.handle(request, answers.append)
 
@@ -144,6 +178,11 @@ def test_a_model_that_cannot_answer_is_told_to_pings_and_to_invocations() -> Non
 
 def large(*, row: str = "[1, 2]") -> bytes:
     return f'{{"instances": [{row}]}}'.encode().ljust(LARGE + 1)
+
+
+class Broken(Payload):
+    def rows(self, body: Body, content_type: str) -> Rows:
+        raise LookupError(len(body), content_type)
 
 
 class BusyParser:
@@ -155,11 +194,11 @@ class BusyParser:
         self.gate = threading.Event()
         self.answers: list[Response] = []
         self.parser = self.served.application.parser = Parser(
-            Payload(("a", "b"), max_rows=8), post=self.posted.put
+            Payload(Columns(("a", "b"), max_rows=8)), post=self.posted.put
         )
         self.served.batcher.post = self.posted.put
         self.served.batcher.start()
-        hold = Request("POST", "/invocations", "", "", large(), late=False)
+        hold = Request("POST", "/invocations", "", large())
         self.parser.parse(hold, lambda _parsed: None, wanted=self._held)
 
     def _held(self) -> bool:
@@ -168,7 +207,7 @@ class BusyParser:
 
     def ask(self, path: str, body: bytes) -> Abandon | None:
         method = "GET" if path == "/ping" else "POST"
-        request = Request(method, path, "", "", body, late=False)
+        request = Request(method, path, "", body)
         return self.served.application.handle(request, self.answers.append)
 
     def until(self, answers: int) -> list[int]:
@@ -203,7 +242,7 @@ def test_a_large_body_that_is_wrong_is_told_so() -> None:
     busy = BusyParser()
     busy.ask("/invocations", large(row="[1]"))
 
-    assert busy.until(1) == [400]
+    assert busy.until(1) == [422]
 
 
 def test_a_large_body_whose_client_is_gone_never_reaches_the_model() -> None:
@@ -219,7 +258,7 @@ def test_a_large_body_whose_client_is_gone_never_reaches_the_model() -> None:
 
 def test_an_error_in_the_parser_is_an_answer_too() -> None:
     busy = BusyParser()
-    busy.parser.payload = Payload((), max_rows=8)
+    busy.parser.payload = Broken(Columns(("a", "b"), max_rows=8))
     busy.ask("/invocations", large())
 
     assert busy.until(1) == [500]
@@ -250,16 +289,6 @@ def test_every_answer_names_version_and_digest() -> None:
         "X-Amzn-SageMaker-Custom-Attributes: version=2;digest=abcdef012345",
         "",
     ]
-
-
-@pytest.mark.parametrize(
-    ("trace", "back"),
-    [(TRACE, f"traceparent: {TRACE}\r\n"), ("", ""), ("00-evil", ""), (TRACE + "x", "")],
-)
-def test_a_valid_trace_context_comes_back(trace: str, back: str) -> None:
-    response = Served().ask("/invocations", body={"instances": [[1, 2]]}, trace=trace)
-
-    assert response.headers == back
 
 
 def test_a_failed_model_is_logged_with_its_trace() -> None:
@@ -295,7 +324,7 @@ def test_the_metrics_count_what_was_answered() -> None:
     assert set(text.splitlines()) >= {
         'sluice_model_info{model="digits",version="2",digest="' + "abcdef0123456789" * 4 + '"} 1',
         'sluice_requests_total{code="200"} 2',
-        'sluice_requests_total{code="400"} 1',
+        'sluice_requests_total{code="422"} 1',
         'sluice_requests_total{code="413"} 1',
         'sluice_requests_total{code="500"} 1',
         "sluice_queue_rows 0",
@@ -318,6 +347,11 @@ def test_the_metrics_are_text_that_prometheus_reads() -> None:
         "sluice_model_info": "gauge",
         "sluice_requests": "counter",
         "sluice_queue_rows": "gauge",
+        "sluice_queue_bytes": "gauge",
+        "sluice_batch_limit_rows": "gauge",
         "sluice_request_seconds": "histogram",
+        "sluice_phase_seconds": "histogram",
         "sluice_batch_rows": "histogram",
+        "sluice_batch_seconds": "histogram",
+        "sluice_predictions": "counter",
     }

@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.batcher import Answered, Batcher, Failed, Outcome
+from serving.batcher import Batcher
+from serving.budget import Budget
+from serving.line import Answered, Expired, Failed, Outcome, OutOfMemory
 from serving.model import Rows
+from serving.pace import Pace
 
 POISON = -1.0
+GIANT = -3.0
 EXIT = -2.0
 DEADLINE = 10.0
 
@@ -27,12 +31,15 @@ class GatedModel:
         self.gate.set()
         self.entered = threading.Event()
         self.seen: list[list[float]] = []
+        self.memory = 1_000_000  # rows
 
     def predict(self, rows: Rows) -> list[Any]:
         self.entered.set()
         assert self.gate.wait(DEADLINE)
         values: list[Any] = rows[:, 0].tolist()
         self.seen.append(values)
+        if len(values) > self.memory or GIANT in values:
+            raise MemoryError("no room")
         if POISON in values:
             raise ValueError("poison")
         if EXIT in values:
@@ -43,7 +50,14 @@ class GatedModel:
 class Bench:
     """A batcher whose caller's side is this thread."""
 
-    def __init__(self, *, max_batch: int = 8, max_queued: int = 1000) -> None:
+    def __init__(
+        self,
+        *,
+        max_batch: int = 8,
+        max_queued: int = 1000,
+        max_bytes: int = 2**30,
+        pace: Pace | None = None,
+    ) -> None:
         self.model = GatedModel()
         self.posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.sizes: list[int] = []
@@ -52,16 +66,24 @@ class Bench:
         self.batcher = Batcher(
             predict=self.model.predict,
             post=self.posted.put,
-            max_batch=max_batch,
+            pace=pace or Pace((max_batch,)),
+            bytes_queued=Budget(max_bytes),
             max_queued=max_queued,
-            observe=self.sizes.append,
+            observe=lambda batch: self.sizes.append(batch.rows) if batch.rows else None,
             clock=lambda: self.now,
             stall_seconds=60.0,
         )
 
-    def submit(self, name: str, *values: float) -> Any:
+    def submit(
+        self, name: str, *values: float, client: str = "", expires: float = float("inf")
+    ) -> Any:
         rows = np.array([[value] for value in values], dtype=np.float32)
-        return self.batcher.submit(rows, lambda outcome: self.outcomes.update({name: outcome}))
+        return self.batcher.submit(
+            rows,
+            lambda outcome: self.outcomes.update({name: outcome}),
+            client=client,
+            expires=expires,
+        )
 
     def until(self, answers: int) -> None:
         while len(self.outcomes) < answers:
@@ -260,3 +282,136 @@ def test_a_model_thread_that_is_gone_is_a_fault() -> None:
 
     bench.batcher.stop(timeout=DEADLINE)
     assert bench.batcher.fault() == "the model's thread is not there"
+
+
+def numbers(count: int) -> list[float]:
+    return [float(number) for number in range(count)]
+
+
+def test_requests_are_cut_so_that_every_batch_is_full() -> None:
+    bench = Bench(max_batch=4)
+    for name, size in (("a", 3), ("b", 3), ("c", 3), ("d", 3)):
+        bench.submit(name, *numbers(size))
+
+    bench.batcher.start()
+    bench.until(4)
+
+    assert bench.sizes == [4, 4, 4]
+    assert bench.outcomes == {name: Answered(numbers(3)) for name in "abcd"}
+
+
+def test_who_asks_for_one_row_does_not_wait_for_who_asks_for_a_thousand() -> None:
+    bench = Bench(max_batch=8, max_queued=10_000)
+    bench.submit("greedy", *numbers(1000), client="greedy")
+    bench.submit("greedy too", *numbers(1000), client="greedy")
+    bench.submit("modest", 1.0, client="modest")
+
+    bench.batcher.start()
+    bench.until(1)
+
+    assert list(bench.outcomes) == ["modest"]
+    assert sum(bench.sizes) <= 24
+    bench.until(3)
+    assert bench.outcomes["greedy too"] == Answered(numbers(1000))
+
+
+def test_the_requests_of_one_client_are_answered_in_their_order() -> None:
+    bench = Bench(max_batch=2)
+    for index in range(20):
+        bench.submit(str(index), float(index), client="one")
+
+    bench.batcher.start()
+    bench.until(20)
+
+    assert list(bench.outcomes) == [str(index) for index in range(20)]
+
+
+def test_one_client_alone_may_fill_the_queue_and_beside_others_not() -> None:
+    alone, beside = Bench(max_queued=100), Bench(max_queued=100)
+    beside.submit("other", 0.0, client="other")
+
+    held = [
+        sum(bench.submit("", 0.0, client="greedy") is not None for _ in range(200))
+        for bench in (alone, beside)
+    ]
+
+    assert held[0] == 100
+    assert 80 <= held[1] <= 90
+    assert beside.submit("", 0.0, client="third") is not None
+
+
+def test_bytes_that_wait_are_bounded_and_given_back() -> None:
+    bench = Bench(max_bytes=40)
+    assert bench.submit("a", *numbers(8)) is not None
+    assert bench.submit("b", *numbers(3)) is None
+    assert bench.submit("c", *numbers(2)) is not None
+
+    bench.batcher.start()
+    bench.until(2)
+
+    assert bench.batcher.bytes_queued.taken == 0
+
+
+def test_what_is_too_late_is_told_so_and_not_computed() -> None:
+    bench = Bench()
+    bench.now = 5.0
+    bench.submit("late", 1.0, 2.0, expires=5.0)
+    bench.submit("in time", 3.0, expires=5.1)
+
+    bench.batcher.start()
+    bench.until(2)
+
+    assert bench.outcomes == {"late": Expired(), "in time": Answered([3.0])}
+    assert bench.model.seen == [[3.0]]
+    assert (bench.batcher.waiting, bench.batcher.bytes_queued.taken) == (0, 0)
+
+
+def test_a_failed_request_is_told_so_once_and_its_rest_is_not_computed() -> None:
+    bench = Bench(max_batch=4)
+    bench.submit("poisoned", POISON, *numbers(11))
+    bench.submit("next", 7.0)
+
+    bench.batcher.start()
+    bench.until(2)
+
+    assert bench.outcomes == {"poisoned": Failed("ValueError: poison"), "next": Answered([7.0])}
+    assert sum(map(len, bench.model.seen)) == 5
+    assert (bench.batcher.waiting, bench.batcher.bytes_queued.taken) == (0, 0)
+
+
+def test_a_batch_too_large_for_memory_is_computed_in_parts_and_the_next_is_smaller() -> None:
+    bench = Bench(max_batch=16)
+    bench.model.memory = 5
+    bench.submit("many", *numbers(32))
+
+    bench.batcher.start()
+    bench.until(1)
+
+    assert bench.outcomes == {"many": Answered(numbers(32))}
+    assert bench.batcher.pace.limit == 4
+    assert [len(values) for values in bench.model.seen[-4:]] == [4, 4, 4, 4]
+
+
+def test_a_request_that_no_memory_is_enough_for_is_told_so_and_no_other() -> None:
+    bench = Bench(max_batch=8)
+    for index in range(8):
+        bench.submit(str(index), GIANT if index == 3 else float(index))
+
+    bench.batcher.start()
+    bench.until(8)
+
+    assert bench.outcomes.pop("3") == OutOfMemory("MemoryError: no room")
+    assert bench.outcomes == {str(n): Answered([float(n)]) for n in range(8) if n != 3}
+    assert bench.batcher.pace.limit == 4
+
+
+def test_a_padded_model_sees_whole_buckets_and_nobody_gets_the_padding() -> None:
+    bench = Bench(pace=Pace((1, 2, 4, 8), padded=True))
+    for index in range(5):
+        bench.submit(str(index), float(index))
+
+    bench.batcher.start()
+    bench.until(5)
+
+    assert bench.model.seen == [[0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0]]
+    assert bench.outcomes == {str(n): Answered([float(n)]) for n in range(5)}

@@ -5,88 +5,32 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
-from serving.connection import (
+from serving.budget import Budget
+from serving.limits import (
     HEAD_LIMIT,
     IDLE_SECONDS,
     LINGER_SECONDS,
     PROBE_SECONDS,
     REQUEST_SECONDS,
     WRITE_SECONDS,
-    Connection,
+    Limits,
 )
-from serving.messages import Abandon, Request, Respond, Response
 from serving.server import Server
-from tests.fakes.wire import FakeTimers, FakeTransport
+from tests.fakes.wire import (
+    BODIES_LIMIT,
+    BODY_LIMIT,
+    FakeTimers,
+    LaterApplication,
+    Wire,
+    get,
+    post,
+)
 
-BODY_LIMIT = 2**20
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-@dataclass(eq=False)
-class LaterApplication:
-    """Keeps every request until the test answers it."""
-
-    headers: bytes = b"X-Model-Version: 2\r\n"
-    draining: bool = False
-    asked: list[tuple[Request, Respond]] = field(default_factory=list)
-    refusals: list[int] = field(default_factory=list)
-    abandoned: list[str] = field(default_factory=list)
-    error: Exception | None = None
-
-    def refused(self, status: int) -> None:
-        self.refusals.append(status)
-
-    def failed(self, error: Exception) -> Response:
-        return Response(500, str(error).encode())
-
-    def handle(self, request: Request, respond: Respond) -> Abandon | None:
-        if self.error is not None:
-            raise self.error
-        self.asked.append((request, respond))
-        return lambda: self.abandoned.append(request.path)
-
-    def answer(self, index: int, *, body: bytes = b"") -> None:
-        request, respond = self.asked[index]
-        respond(Response(200, body or request.path.encode()))
-
-
-class Wire:
-    """One connection with a client at its other end."""
-
-    def __init__(self, timers: FakeTimers, *, draining: bool = False) -> None:
-        self.application = LaterApplication(draining=draining)
-        self.transport = FakeTransport()
-        self.timers = timers
-        self.opened: list[Connection] = []
-        self.closed: list[Connection] = []
-        self.connection = Connection(
-            self.application,
-            timers,
-            body_limit=BODY_LIMIT,
-            opened=self.opened.append,
-            closed=self.closed.append,
-        )
-        self.connection.connection_made(self.transport)
-
-    def is_paused(self) -> bool:
-        return self.transport.paused
-
-    def has_ended(self) -> bool:
-        return self.transport.closed
-
-    def send(self, *data: bytes) -> None:
-        for chunk in data:
-            self.connection.data_received(chunk)
-
-    @property
-    def statuses(self) -> list[int]:
-        found = re.findall(rb"HTTP/1\.1 (\d{3}) ", self.transport.written)
-        return [int(status) for status in found]
 
 
 @pytest.fixture
@@ -101,23 +45,15 @@ def wire(timers: FakeTimers) -> Wire:
     return Wire(timers)
 
 
-def get(path: str, *headers: str) -> bytes:
-    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: h", *headers, "", ""]).encode()
-
-
-def post(body: bytes, *headers: str) -> bytes:
-    head = ["POST /invocations HTTP/1.1", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(head).encode() + body
-
-
 def test_a_request_arrives_whole_however_it_was_cut(wire: Wire) -> None:
-    request = post(b"hello", "Content-Type: text/csv", "traceparent: 00-1-2-01")
+    request = post(b"hello", "Content-Type: text/csv")
 
     wire.send(*(bytes([byte]) for byte in request))
 
-    assert [asked for asked, _ in wire.application.asked] == [
-        Request("POST", "/invocations", "text/csv", "00-1-2-01", b"hello", late=False)
-    ]
+    (asked,) = [asked for asked, _ in wire.application.asked]
+    said = (asked.method, asked.path, asked.content_type, asked.body)
+    assert said == ("POST", "/invocations", "text/csv", b"hello")
+    assert not asked.late
 
 
 def test_chunks_make_one_body(wire: Wire) -> None:
@@ -492,7 +428,8 @@ def test_a_request_that_began_after_the_drain_is_late(wire: Wire) -> None:
 
 def test_a_connection_that_the_loop_has_not_made_yet_does_not_hold_up_a_drain() -> None:
     async def drained() -> tuple[bool, int]:
-        server = Server(cast("Any", LaterApplication()), BODY_LIMIT)
+        limits = Limits(BODY_LIMIT, Budget(BODIES_LIMIT))
+        server = Server(cast("Any", LaterApplication()), limits, 10)
         server.connection()
         return await server.drain(seconds=1), len(server.connections)
 
@@ -508,3 +445,53 @@ def test_a_connection_made_in_the_drain_ends_soon_when_nobody_asks_on_it(
 
     assert late.opened == [late.connection]
     assert late.has_ended()
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def told(wire: Wire, name: bytes) -> list[str]:
+    return [
+        each.decode() for each in re.findall(rb"\r\n%s: ([^\r]*)" % name, wire.transport.written)
+    ]
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Request-Id: call-7", "X-Amzn-SageMaker-Inference-Id: call-7"]
+)
+def test_the_names_of_a_request_come_back_with_its_answer(wire: Wire, header: str) -> None:
+    wire.send(get("/a", header, f"traceparent: {TRACE}"))
+    wire.application.answer(0)
+
+    assert told(wire, b"X-Request-Id") == ["call-7"]
+    assert told(wire, b"traceparent") == [TRACE]
+    request, _ = wire.application.asked[0]
+    assert (request.request_id, request.traceparent) == ("call-7", TRACE)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ("X-Request-Id: two words", "traceparent: 00-evil"),
+        ("X-Request-Id: \xe4", f"traceparent: {TRACE}x"),
+        ("X-Request-Id: " + "x" * 129, f"traceparent: {TRACE.upper()}"),
+    ],
+)
+def test_a_request_without_good_names_is_given_some_of_its_own(
+    wire: Wire, headers: tuple[str, ...]
+) -> None:
+    wire.send(get("/a", *headers), get("/b", *headers))
+    wire.application.answer(0)
+    wire.application.answer(1)
+
+    ids, traces = told(wire, b"X-Request-Id"), told(wire, b"traceparent")
+    assert len(set(ids)) == len(set(traces)) == 2
+    assert all(re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", each) for each in ids)
+    assert all(re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", each) for each in traces)
+
+
+def test_a_refusal_carries_the_names_of_what_it_refuses(wire: Wire) -> None:
+    wire.send(get("/a")[:-2] + b"X-Request-Id: call-7\r\nContent-Length: 99999999\r\n\r\n")
+
+    assert (wire.statuses, told(wire, b"X-Request-Id")) == ([413], ["call-7"])

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from serving.errors import BadInputError, MediaTypeError, TooManyRowsError
+from serving.columns import Columns
+from serving.errors import MediaTypeError, RequestError, TooManyRowsError
 from serving.payload import Payload, encode
 
 JSON = "application/json"
-PAYLOAD = Payload(("a", "b"), max_rows=3)
+PAYLOAD = Payload(Columns(("a", "b"), max_rows=3))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_lists_objects_and_csv_say_the_same(body: str, content_type: str) -> Non
     ],
 )
 def test_a_bad_body_is_refused_with_its_place(body: str, words: str) -> None:
-    with pytest.raises(BadInputError) as refused:
+    with pytest.raises(RequestError) as refused:
         PAYLOAD.rows(body.encode(), JSON)
 
     assert words in refused.value.message
@@ -79,7 +80,7 @@ def test_a_bad_body_is_refused_with_its_place(body: str, words: str) -> None:
     ],
 )
 def test_a_bad_csv_is_refused_with_its_place(body: bytes, words: str) -> None:
-    with pytest.raises(BadInputError) as refused:
+    with pytest.raises(RequestError) as refused:
         PAYLOAD.rows(body, "text/csv")
 
     assert words in refused.value.message
@@ -99,13 +100,13 @@ def test_more_rows_than_the_limit_are_refused(body: bytes, content_type: str) ->
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(BadInputError, match="the body is no JSON"):
+    with pytest.raises(RequestError, match="the body is no JSON"):
         PAYLOAD.rows(b'{"instances": [["\xff"]]}', JSON)
 
 
 def test_another_media_type_is_refused_with_those_spoken() -> None:
-    with pytest.raises(MediaTypeError, match=r"'application/x-npy'.*application/json or text/csv"):
-        PAYLOAD.rows(b"", "application/x-npy")
+    with pytest.raises(MediaTypeError, match=r"'application/x-tar'.*application/json, text/csv"):
+        PAYLOAD.rows(b"", "application/x-tar")
 
 
 def test_answers_are_written_as_predictions() -> None:

@@ -156,3 +156,31 @@ def test_a_wrong_verb_is_told_the_right_ones(tmp_path: Path, arguments: list[str
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
 
     assert (done.returncode, done.stderr) == (2, "usage: python3 <code.zip> train|evaluate\n")
+
+
+def killed_after(container: TrainingContainer, epoch: int) -> None:
+    """SIGKILL as soon as so many epochs are told, while a checkpoint is being written."""
+    process = start(container.code, "train", container.base)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith(f"epoch={epoch} "):
+        assert process.poll() is None
+    process.kill()
+    assert finish(process)[0] == -signal.SIGKILL
+
+
+def test_a_training_that_is_killed_again_and_again_ends_in_the_same_bits(tmp_path: Path) -> None:
+    toml = MODEL_TOML.replace("epochs = 4", "epochs = 40").replace(
+        "checkpoint_every = 2", "checkpoint_every = 1\nema = 0.9\nmicro_batch = 5"
+    )
+    model = write_model(tmp_path / "clouds", toml=toml)
+    container = training(tmp_path / "ml", model, [clouds(300)])
+    whole = container.again(tmp_path / "whole")
+    assert finish(start(whole.code, "train", whole.base))[0] == 0
+
+    for epoch in (2, 9, 20):
+        killed_after(container, epoch)
+    status, said = finish(start(container.code, "train", container.base))
+
+    assert status == 0
+    assert "resumed from a checkpoint" in said
+    assert files(container) == files(whole)

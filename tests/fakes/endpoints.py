@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from events.foreign import EndpointChanged, status_spellings
 from functions.aws.endpoints import EndpointBusyError, Endpoints
-from functions.aws.refusals import NoRoomError, RefusedError
-from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe
+from functions.aws.refusals import MissingError, NoRoomError, RefusedError
+from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe, Standing
 from functions.names import Names
 from tests.fakes.bus import FakeBus
 from tests.fakes.calls import Calls
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class _Endpoint:
     """The configuration that was asked for last."""
     failure: str = ""
     deleting: bool = False
+    stranded: bool = False
+    """Whether it can neither go on nor back: only another fleet helps."""
+    made: datetime = NOON
     history: list[dict[int, int]] = field(default_factory=list)
     """Percent of traffic by version, each time it changed."""
 
@@ -60,12 +66,16 @@ class FakeEndpoints(Endpoints):
         """Whether anything that was asked for ever comes to its end."""
         self.shifts = 0
         """How often other weights were asked for."""
+        self.made = 0
+        """How many endpoints were made."""
+        self.deleted: set[str] = set()
+        """Configurations that somebody deleted."""
+        self.lacking: str = ""
+        """What is missing of the models; empty when nothing is."""
         self.full = False
         self.missing: frozenset[str] = frozenset()
         """Instance types of which there are none now."""
         self.refuses = ""
-        self.fleets: dict[tuple[str, str], _Fleet] = {}
-        """Every one that was asked for, by model and configuration."""
 
     def view(self, model: str) -> EndpointView | None:
         with self.calls.one("endpoints.view"):
@@ -82,36 +92,63 @@ class FakeEndpoints(Endpoints):
             config = self.config_name(model, placements, fallback=hardware.fallback)
             if self.refuses:
                 raise RefusedError(f"{model}: {self.refuses}")
+            if self.lacking:
+                raise MissingError(f"{model}: {self.lacking}")
             if self.full or hardware.instance in self.missing:
                 raise NoRoomError(f"{model}: no instances left")
-            endpoint = self.endpoints.setdefault(model, _Endpoint())
-            if endpoint.deleting:
-                raise EndpointBusyError(f"{model}: is being deleted")
-            fleet = _Fleet(
-                config=config,
-                versions={p.variant: p.version for p in placements},
-                weights={p.variant: p.weight for p in placements},
-                counts={p.variant: p.count for p in placements},
-                guard=guard,
-            )
-            self.fleets[model, config] = fleet
-            if endpoint.now is None or endpoint.now.config != config:
-                self._update(model, fleet)
-                self.updates += 1
+            self._come(model, config, placements, guard)
             return config
 
-    def shift(self, model: str, weights: Mapping[str, int]) -> None:
+    def restore(self, model: str, standing: Standing) -> None:
+        with self.calls.one("endpoints.restore"):
+            if self.lacking:
+                raise MissingError(f"{model}: {self.lacking}")
+            if self.full or standing.instance in self.missing:
+                raise NoRoomError(f"{model}: no instances left")
+            self._come(model, standing.config, standing.placements)
+
+    def _come(
+        self,
+        model: str,
+        config: str,
+        placements: Sequence[Placement],
+        guard: Guard | None = None,
+    ) -> None:
+        if model not in self.endpoints:
+            self.made += 1
+            self.endpoints[model] = _Endpoint(made=NOON + timedelta(seconds=self.made))
+        endpoint = self.endpoints[model]
+        if endpoint.deleting:
+            raise EndpointBusyError(f"{model}: is being deleted")
+        self.deleted.discard(config)
+        fleet = _Fleet(
+            config=config,
+            versions={p.variant: p.version for p in placements},
+            weights={p.variant: p.weight for p in placements},
+            counts={p.variant: p.count for p in placements},
+            guard=guard,
+        )
+        if endpoint.now is None or endpoint.now.config != config:
+            self._update(model, fleet)
+            self.updates += 1
+
+    def shift(
+        self, model: str, weights: Mapping[str, int], standing: Standing | None = None
+    ) -> bool:
         with self.calls.one("endpoints.shift"):
-            now = self.endpoints[model].now
+            endpoint = self.endpoints[model]
+            now = endpoint.now
             self.shifts += 1
             if now is None:
                 raise EndpointBusyError(f"{model}: is being made")
+            if endpoint.stranded or not weights.keys() <= now.weights.keys():
+                raise RefusedError(f"{model}: {weights} cannot be had")
+            gone = now.config in self.deleted
+            if gone and self.lacking:
+                raise MissingError(f"{model}: {self.lacking}")
             self._update(model, replace(now, weights={**now.weights, **weights}))
-
-    def go_back(self, model: str, config: str) -> None:
-        with self.calls.one("endpoints.go_back"):
-            self._update(model, replace(self.fleets[model, config], guard=None))
-            self.updates += 1
+            self.deleted.discard(standing.config if standing else "")
+            return gone
 
     def remove(self, model: str) -> None:
         with self.calls.one("endpoints.remove"):
@@ -151,6 +188,35 @@ class FakeEndpoints(Endpoints):
         endpoint.then, endpoint.failure = None, failure
         self.tell(model)
 
+    def strand(self, model: str) -> None:
+        """SageMaker can neither finish an update nor take it back."""
+        endpoint = self.endpoints[model]
+        endpoint.then, endpoint.failure, endpoint.stranded = None, "two fleets are left", True
+        self.tell(model)
+
+    def weigh_by_hand(self, model: str, weights: Mapping[str, int]) -> None:
+        """Somebody sets other weights in the console."""
+        endpoint = self.endpoints[model]
+        assert endpoint.now is not None
+        endpoint.now = replace(endpoint.now, weights=weights)
+        self.tell(model)
+
+    def configure_by_hand(self, model: str, config: str, versions: Mapping[str, int]) -> None:
+        """Somebody brings another configuration to the endpoint."""
+        weights = dict.fromkeys(versions, 100 // len(versions))
+        self.endpoints[model].now = _Fleet(config, versions, weights)
+        self.tell(model)
+
+    def make_by_hand(self, model: str) -> None:
+        """Somebody deletes the endpoint, and makes it again with the same configuration."""
+        self.made += 1
+        self.endpoints[model].made = NOON + timedelta(seconds=self.made)
+        self.tell(model)
+
+    def delete_by_hand(self, model: str) -> None:
+        """Somebody deletes the endpoint."""
+        del self.endpoints[model]
+
     def shares(self, model: str) -> dict[int, int]:
         """Percent of traffic by version, as in effect."""
         now = self.endpoints[model].now
@@ -169,7 +235,7 @@ class FakeEndpoints(Endpoints):
         endpoint = self.endpoints[model]
         if endpoint.then is not None:
             raise EndpointBusyError(f"{model}: Cannot update in-progress endpoint")
-        endpoint.then, endpoint.asked = fleet, fleet.config
+        endpoint.then, endpoint.asked, endpoint.stranded = fleet, fleet.config, False
 
     def _view(self, model: str) -> EndpointView | None:
         endpoint = self.endpoints.get(model)
@@ -182,10 +248,12 @@ class FakeEndpoints(Endpoints):
             return EndpointView("Failed", endpoint.asked, {}, endpoint.failure)
         total = sum(shown.weights.values())
         status = "InService" if endpoint.then is None else "Updating"
+        status = "UpdateRollbackFailed" if endpoint.stranded else status
         return EndpointView(
             status=status if endpoint.now is not None else "Creating",
             config=shown.config,
             weights={v: round(100 * w / total) for v, w in shown.weights.items()},
             failure=endpoint.failure,
             counts=dict(shown.counts),
+            made=endpoint.made,
         )

@@ -145,7 +145,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="training",
-                role_arn="train",
+                role_arn="arn:aws:iam::123456789012:role/train",
                 max_running=self.max_running,
             ),
             "start_evaluation": StartEvaluation(
@@ -155,7 +155,7 @@ class Stage:
                 places=places,
                 data_bucket="data",
                 image="evaluation",
-                role_arn="evaluate",
+                role_arn="arn:aws:iam::123456789012:role/evaluate",
             ),
             "gate_model": GateModel(
                 book=book,

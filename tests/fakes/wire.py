@@ -1,9 +1,19 @@
-"""The event loop's side of a connection, in memory: a transport, and time that a test moves."""
+"""A connection in memory: its transport, time that a test moves, a client and an application."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from serving.budget import Budget
+from serving.connection import Connection
+from serving.limits import READ_BYTES, Limits
+from serving.messages import Abandon, Request, Respond, Response
+
+BODY_LIMIT = 2**20
+BODIES_LIMIT = 4 * BODY_LIMIT
 
 
 class FakeTransport(asyncio.Transport):
@@ -69,3 +79,81 @@ class FakeTimers:
 
     def close(self) -> None:
         self._loop.close()
+
+
+@dataclass(eq=False)
+class LaterApplication:
+    """Keeps every request until the test answers it."""
+
+    headers: bytes = b"X-Model-Version: 2\r\n"
+    draining: bool = False
+    asked: list[tuple[Request, Respond]] = field(default_factory=list)
+    refusals: list[int] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    def refused(self, status: int) -> None:
+        self.refusals.append(status)
+
+    def failed(self, error: Exception) -> Response:
+        return Response(500, str(error).encode())
+
+    def handle(self, request: Request, respond: Respond) -> Abandon | None:
+        if self.error is not None:
+            raise self.error
+        self.asked.append((request, respond))
+        return lambda: self.abandoned.append(request.path)
+
+    def answer(self, index: int, *, body: bytes = b"") -> None:
+        request, respond = self.asked[index]
+        respond(Response(200, body or request.path.encode()))
+
+
+class Wire:
+    """One connection with a client at its other end."""
+
+    def __init__(
+        self, timers: FakeTimers, *, draining: bool = False, bodies: Budget | None = None
+    ) -> None:
+        self.application = LaterApplication(draining=draining)
+        self.bodies = bodies or Budget(BODIES_LIMIT)
+        self.transport = FakeTransport()
+        self.timers = timers
+        self.opened: list[Connection] = []
+        self.closed: list[Connection] = []
+        self.connection = Connection(
+            self.application,
+            timers,
+            limits=Limits(BODY_LIMIT, self.bodies),
+            clock=lambda: timers.now,
+            opened=self.opened.append,
+            closed=self.closed.append,
+        )
+        self.connection.connection_made(self.transport)
+
+    def is_paused(self) -> bool:
+        return self.transport.paused
+
+    def has_ended(self) -> bool:
+        return self.transport.closed
+
+    def send(self, *data: bytes) -> None:
+        for chunk in data:
+            for start in range(0, len(chunk), READ_BYTES):
+                read = chunk[start : start + READ_BYTES]
+                self.connection.get_buffer(-1)[: len(read)] = read
+                self.connection.buffer_updated(len(read))
+
+    @property
+    def statuses(self) -> list[int]:
+        found = re.findall(rb"HTTP/1\.1 (\d{3}) ", self.transport.written)
+        return [int(status) for status in found]
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: h", *headers, "", ""]).encode()
+
+
+def post(body: bytes, *headers: str) -> bytes:
+    head = ["POST /invocations HTTP/1.1", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(head).encode() + body

@@ -1,206 +1,183 @@
-"""`python -m tests.simulation.crashpoints [--pairs]`: a fault at every call, and at every two.
+"""`python -m tests.simulation.crashpoints [--pairs] [--apart]`: a fault at every call of boto3.
 
-A few stories are played with a fault of each kind at each of their calls to the outside, one at a
-time; then with two, at every pair of calls. After them Lambda retries and the sweep goes on, and
-all invariants must hold. For up to two faults this is complete: nothing is left to luck.
+Nineteen stories reach every call that a function can make. At each of their calls each kind of
+fault strikes once; with `--pairs`, on each path that a function takes, every second fault as well,
+until what the first one broke has been tried again. After them Lambda retries and the sweep goes
+on, and all invariants must hold. For up to two faults on a path this is complete.
+`--apart` has two faults strike anywhere in four of the stories, at calls of whole adapters.
 """
 
 import argparse
-import itertools
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
+from functools import cache
 
-from functions.registry import Approval
-from tests.simulation.chaos import Fault, Scripted, applies
-from tests.simulation.guards import TYPES
-from tests.simulation.schedule import Played, played
-from tests.simulation.world import World
+from tests.infra.calls import calls_of
+from tests.simulation import adapterpoints
+from tests.simulation.callsites import Mode, by_functions
+from tests.simulation.search import Found, Search
+from tests.simulation.stories import STORIES as APART
+from tests.simulation.wired_stories import STORIES
 
-MODES = (
-    Fault.CRASH_BEFORE,
-    Fault.CRASH_AFTER,
-    Fault.TIMED_OUT,
-    Fault.THROTTLED,
-    Fault.INTERNAL,
-    Fault.DENIED,
-    Fault.LIMIT,
-    Fault.STALE,
-)
-KINDS_OF_PAIR = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
-"""What can become of a call: it took effect or not. To its caller every mode is one of these."""
+_AT_A_TIME = 6
 _CHUNK = 200
-Plan = Callable[[World], None]
-
-
-def _drops(world: World, *drops: tuple[str, float, int]) -> None:
-    for name, score, minute in drops:
-        world.accuracy[name] = score
-        files = {"part-0.parquet": name.encode()}
-        arrives = partial(_arrives, world, name, files)
-        world.at(timedelta(minutes=minute), f"{name} arrives", arrives)
-
-
-def _arrives(world: World, name: str, files: dict[str, bytes]) -> None:
-    world.whole[name] = len(files)
-    world.upload(name, files | {"_SUCCESS": b""})
-
-
-def promotion(world: World) -> None:
-    """One drop becomes the champion, a better one takes over."""
-    _drops(world, ("monday", 0.95, 0), ("tuesday", 0.97, 90))
-
-
-def refusals(world: World) -> None:
-    """A worse drop is refused by the gate, a broken one at the door."""
-    _drops(world, ("monday", 0.95, 0), ("tuesday", 0.5, 90))
-    broken = partial(world.upload, "broken", {"part-0.parquet": b"bad", "_SUCCESS": b""})
-    world.at(timedelta(minutes=120), "broken arrives", broken)
-
-
-def rollback(world: World) -> None:
-    """A challenger fails in service and is taken back; the next one waits its turn."""
-    _drops(world, ("monday", 0.95, 0), ("tuesday", 0.97, 90), ("wednesday", 0.98, 100))
-    world.traffic.bad.add(2)
-
-
-def rejection(world: World) -> None:
-    """A person rejects a challenger that has traffic."""
-    _drops(world, ("monday", 0.95, 0), ("tuesday", 0.97, 90))
-    for minute in range(120, 140, 5):
-        world.at(timedelta(minutes=minute), "", partial(_rejects, world, 2))
-
-
-def _rejects(world: World, version: int) -> None:
-    if any(number == version for _, number in world.registry.versions):
-        world.decides(version, Approval.REJECTED)
-
-
-def storm(world: World) -> None:
-    """Of three drops in a cooldown the newest is trained on, within caps and budget."""
-    _drops(world, ("monday", 0.95, 0), ("tuesday", 0.96, 10), ("wednesday", 0.97, 20))
-
-
-def shortage(world: World) -> None:
-    """One type has no room; on the other a job gets no machines; then both have."""
-    world.jobs.missing = frozenset(TYPES[:1])
-    world.short = {1}
-    _drops(world, ("monday", 0.95, 0))
-    world.at(timedelta(minutes=30), "room again", partial(_room_again, world))
-
-
-def _room_again(world: World) -> None:
-    world.jobs.missing = frozenset()
-
-
-STORIES: dict[str, Plan] = {
-    "promotion": promotion,
-    "refusals": refusals,
-    "rollback": rollback,
-    "rejection": rejection,
-    "storm": storm,
-    "shortage": shortage,
-}
-THRIFT = {"storm": "all", "shortage": "all"}
-"""What the model of a story allows itself; the others need no limits."""
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Point:
-    """A story, and which fault strikes at which of its calls."""
+class Task:
+    """Moments of one story, by number, in which faults are to strike."""
 
     story: str
-    script: tuple[tuple[int, Fault], ...]
-
-    def play(self) -> Played:
-        return played(self.world())
-
-    def world(self) -> World:
-        chaos = Scripted(0, script=dict(self.script))
-        world = World(chaos, thrift=THRIFT.get(self.story, "none"))
-        STORIES[self.story](world)
-        return world
-
-    def __str__(self) -> str:
-        return f"{self.story}: " + ", ".join(f"call {n}: {fault.value}" for n, fault in self.script)
+    moments: tuple[int, ...]
+    pairs: bool
 
 
-def calls(story: str) -> list[str]:
-    """The calls of a story in which nothing goes wrong, in order."""
-    world = Point(story, ()).world()
-    assert not played(world).violation
-    chaos = world.chaos
-    assert isinstance(chaos, Scripted)
-    return chaos.made
+@dataclass(frozen=True)
+class Paths:
+    """Where the paths of all functions are: each distinct one by its first place."""
+
+    first: dict[tuple[str, ...], tuple[str, int]]
+    everywhere: tuple[tuple[str, int], ...]
 
 
-def singles() -> Iterator[Point]:
-    """Every call of every story with every kind of fault that can strike there."""
+def told(story: str) -> Search:
+    """A story that was played without any fault."""
+    return Search(story, STORIES[story].world())
+
+
+@cache
+def paths() -> Paths:
+    """All of them, story after story."""
+    first: dict[tuple[str, ...], tuple[str, int]] = {}
+    everywhere: list[tuple[str, int]] = []
     for story in STORIES:
-        for number, call in enumerate(calls(story), 1):
-            for fault in MODES:
-                if applies(fault, call):
-                    yield Point(story, ((number, fault),))
+        for number, moment in enumerate(told(story).moments):
+            first.setdefault(moment.path, (story, number))
+            everywhere.append((story, number))
+    return Paths(first, tuple(everywhere))
 
 
-def pairs(story: str) -> Iterator[Point]:
-    """Every two calls of a story. The second is counted in what the first has made of it."""
-    numbers = range(1, len(calls(story)) + 1)
-    for one, two in itertools.combinations(numbers, 2):
-        for first, second in itertools.product(KINDS_OF_PAIR, repeat=2):
-            yield Point(story, ((one, first), (two, second)))
+def tasks(places: Sequence[tuple[str, int]], *, pairs: bool, at_a_time: int) -> Iterator[Task]:
+    """The places in handfuls, each of one story."""
+    for story in STORIES:
+        mine = [number for name, number in places if name == story]
+        for start in range(0, len(mine), at_a_time):
+            yield Task(story, tuple(mine[start : start + at_a_time]), pairs)
 
 
-def struck(points: Sequence[Point]) -> tuple[int, Counter[str], list[str]]:
-    """How many were played, which faults struck, and what did not hold."""
-    faults: Counter[str] = Counter()
-    wrong: list[str] = []
-    for point in points:
-        ended = point.play()
-        faults += Counter(name.split(" | ")[0] for name in ended.struck.elements())
-        if ended.violation:
-            wrong.append(f"{point}: {ended.violation}")
-    return len(points), faults, wrong
+def done(task: Task) -> Found:
+    """What came of the faults."""
+    search = told(task.story)
+    for number in task.moments:
+        (search.pairs if task.pairs else search.singles)(search.moments[number])
+    return search.found
+
+
+def searched(todo: Sequence[Task], workers: int) -> Found:
+    """What came of all of them."""
+    total = Found()
+    with ProcessPoolExecutor(workers) as pool:
+        for found in pool.map(done, todo):
+            total.join(found)
+    return total
+
+
+def never_struck(found: Found) -> list[str]:
+    """Calls of functions, as declared, at which some kind of fault did not strike."""
+    struck = {(call.site, mode) for call, mode in found.singles}
+    return [
+        f"{site}: {mode.name}"
+        for site, known in by_functions().items()
+        for mode in known.modes
+        if (site, mode) not in struck
+    ]
+
+
+def never_made(found: Found) -> list[str]:
+    """Calls that a function's source says it can make, and that no story has it make."""
+    made = {(call.unit, call.site.operation) for call, _ in found.singles}
+    reachable = {
+        (unit, "".join(word.title() for word in call.operation.split("_")))
+        for unit in sorted({call.unit for call, _ in found.singles})
+        for call in calls_of(unit)
+    }
+    return sorted(f"{unit}: {operation}" for unit, operation in reachable - made)
 
 
 def main() -> int:
-    """Play them all; 1 when an invariant did not hold."""
+    """Play them all; 1 when an invariant did not hold or a fault never struck."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.simulation.crashpoints", description=__doc__
     )
-    parser.add_argument("--pairs", action="store_true", help="every two calls as well")
+    parser.add_argument("--pairs", action="store_true", help="every two calls of a path as well")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--apart", action="store_true", help="every two calls of adapters")
     wish = parser.parse_args()
-    wrong = 0
-    for story in STORIES:
-        made = calls(story)
-        print(f"{story}: {len(made)} calls, {len(set(made))} kinds of call", flush=True)
-    wrong += _all("singles", list(singles()))
+    known = paths()
+    print(f"{len(STORIES)} stories, {len(known.everywhere)} moments, {len(known.first)} paths")
+    wrong = _singles(known, wish.workers)
     if wish.pairs:
-        for story in STORIES:
-            wrong += _all(f"pairs of {story}", list(pairs(story)))
+        wrong += _pairs(known, wish.workers)
+    if wish.apart:
+        wrong += sum(_apart(story, wish.workers) for story in APART)
     return 1 if wrong else 0
 
 
-def _all(name: str, points: Sequence[Point]) -> int:
-    began, faults, wrong = time.monotonic(), Counter[str](), list[str]()
+def _singles(known: Paths, workers: int) -> int:
+    began = time.monotonic()
+    found = searched(list(tasks(known.everywhere, pairs=False, at_a_time=_AT_A_TIME)), workers)
+    _print("singles", found, time.monotonic() - began)
+    declared = sum(len(known.modes) for known in by_functions().values())
+    lacking, unmade = never_struck(found), never_made(found)
+    print(f"  calls           {len(by_functions())} of functions, {_by_kind(found)}")
+    print(f"  call x fault    {_share(declared - len(lacking), declared)}")
+    for line in (*lacking, *unmade):
+        print(f"  never: {line}")
+    return len(found.wrong) + len(found.missed) + len(lacking) + len(unmade)
+
+
+def _pairs(known: Paths, workers: int) -> int:
+    began = time.monotonic()
+    found = searched(list(tasks(list(known.first.values()), pairs=True, at_a_time=1)), workers)
+    _print("pairs", found, time.monotonic() - began)
+    print(f"  alike           {found.alike} more, whose first fault left the same world as another")
+    print(f"  kinds of pair   {len(found.pairs)} of call x fault twice")
+    return len(found.wrong) + len(found.missed)
+
+
+def _apart(story: str, workers: int) -> int:
+    began, wrong = time.monotonic(), list[str]()
+    points = list(adapterpoints.pairs(story))
     chunks = [points[i : i + _CHUNK] for i in range(0, len(points), _CHUNK)]
-    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
-        for _, more, said in pool.map(struck, chunks):
-            faults += more
+    with ProcessPoolExecutor(workers) as pool:
+        for _, _, said in pool.map(adapterpoints.struck, chunks):
             wrong += said
     seconds = time.monotonic() - began
-    print(f"{name}: {len(points)} played in {seconds:.0f} s, {len(wrong)} violations", flush=True)
-    for line in wrong[:10]:
+    print(f"apart, {story}: {len(points)} played in {seconds:.0f} s, {len(wrong)} violations")
+    for line in wrong[:_SHOWN]:
         print(f"  {line}")
-    for fault in Fault:
-        if faults[fault.name]:
-            print(f"  {faults[fault.name]:>7} x {fault.value}")
     return len(wrong)
+
+
+def _print(name: str, found: Found, seconds: float) -> None:
+    print(f"{name}: {found.points} played in {seconds:.0f} s, {len(found.wrong)} violations")
+    print(f"  struck          {_share(found.points - len(found.missed), found.points)}")
+    print(f"  ends            {found.ends} different ones, each played to its end", flush=True)
+    for line in (*found.wrong[:_SHOWN], *found.missed[:_SHOWN]):
+        print(f"  {line}")
+
+
+def _by_kind(found: Found) -> str:
+    times = {mode: sum(n for (_, m), n in found.singles.items() if m is mode) for mode in Mode}
+    return ", ".join(f"{times[mode]} x {mode.name}" for mode in Mode)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({100 * part / whole:.1f} %)"
 
 
 if __name__ == "__main__":

@@ -267,14 +267,17 @@ class Invariants:
 
     # at the end
 
-    def at_rest(self, *, serving: Mapping[int, int], champion: int | None) -> None:
-        """What holds once nothing moves any more."""
+    def at_rest(
+        self, *, serving: Mapping[int, int], champion: int | None, left: bool = False
+    ) -> None:
+        """What holds once nothing moves any more; an endpoint that is left is a person's."""
         runs = self._ledger.all(RunRecord)
         versions = list(self._registry.versions.values())
         pairs = {(v.run, v.artifact) for v in versions}
         hold(len(pairs) == len(versions), "S2", "two versions of one training job")
         self._drops_ended(runs)
-        self._newest_had_its_turn(champion)
+        if not left:
+            self._newest_had_its_turn(champion)
         for rollout in self._ledger.all(RolloutRecord):
             hold(rollout.ended, "L3", f"{rollout.rollout} is {rollout.state}")
             self._marked(rollout)

@@ -218,9 +218,9 @@ MUTANTS = (
     ),
     Mutant(
         "a candidate that is worse is let through",
-        "gate_model/decide.py",
-        "if compared is not None and not compared.low >= -gates.max_drop:",
-        "if compared is not None and not compared.high >= -gates.max_drop - 0.2:",
+        "gate_model/rules.py",
+        "    if margin > 0:",
+        "    if compared.high > -gates.max_drop - 0.2:",
     ),
     Mutant(
         "a verdict beside another champion counts",
@@ -248,9 +248,9 @@ MUTANTS = (
     ),
     Mutant(
         "who waits is forgotten after a return",
-        "roll_back/handler.py",
-        "        if freed.waiting is None:\n            return freed",
-        "        if True:\n            return freed",
+        "roll_back/records.py",
+        "    if free.waiting is None:\n        return free",
+        "    if True:\n        return free",
     ),
     Mutant(
         "who waits is forgotten after a promotion",
@@ -309,26 +309,26 @@ MUTANTS = (
     Mutant(
         "a return is not verified",
         "roll_back/verified.py",
-        "        if view.in_service and not view.pending and all_there and not taken:\n            return True",
+        "        if settled and view.weights.get(champion.variant) == 100 and not taken:\n            return True",
         "        return True",
     ),
     Mutant(
         "the traffic returns to the challenger",
         "roll_back/verified.py",
-        "self.endpoints.shift(rollout.model, {**others, champion.variant: 100})",
-        "self.endpoints.shift(rollout.model, {champion.variant: 0, **{v: 100 for v in others if v != champion.variant}})",
+        "weights = {v: 0 for v in VARIANTS if v in view.weights} | {champion.variant: 100}",
+        "weights = {v: 100 for v in view.weights} | {champion.variant: 0}",
     ),
     Mutant(
         "a return from guardrails is not told from their success",
         "roll_back/verified.py",
-        "all_there and not taken:",
-        "all_there:",
+        "== 100 and not taken:",
+        "== 100:",
     ),
     Mutant(
         "guardrails take the only place, and nobody keeps the way back",
         "start_rollout/placing.py",
-        "returns_to=view.config if view",
-        'returns_to="x"[1:] if view',
+        "returns_to=self._way_back(rollout, view)",
+        'returns_to=""',
     ),
     Mutant(
         "whoever was scaled is forgotten when the traffic returns",
@@ -339,8 +339,8 @@ MUTANTS = (
     Mutant(
         "a version that was taken back stays approved",
         "roll_back/handler.py",
-        "                self._mark(returning, outcome)\n",
-        "",
+        "        self._mark(returning, outcome)\n        return self._end",
+        "        return self._end",
     ),
     Mutant(
         "a late weight has the last word over a return",
@@ -349,10 +349,34 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "a person's configuration is taken for SageMaker's way back",
+        "standing.py",
+        '        return f"the endpoint has {view.config}, which this rollout did not ask for"',
+        "        return None",
+    ),
+    Mutant(
+        "the endpoint is touched after a person has changed it",
+        "step_rollout/records.py",
+        "    return Written(left.paging(step.reason, step.why), _note(rollout, now, said), (free,))",
+        "    back = left.changed(due_at=now).saying(VersionApproved(model=rollout.model, version=free.waiting or 1))\n    return Written(back, _note(rollout, now, said), (free,))",
+    ),
+    Mutant(
+        "a page is said at every look",
+        "ledger.py",
+        "        if reason in self.paged:\n            return self\n",
+        "",
+    ),
+    Mutant(
+        "an endpoint that is stranded is asked for weights on and on",
+        "roll_back/verified.py",
+        "        if view.status in _STRANDED:",
+        "        if view.status in _STRANDED and False:",
+    ),
+    Mutant(
         "a rollout has no place for the champion",
-        "start_rollout/decide.py",
-        "    return (_placed(champion, 100, count), _placed(challenger, 0, count))",
-        "    return (_placed(challenger, 100, count),)",
+        "standing.py",
+        "    return (placed(champion, 100, count), placed(challenger, 0, count))",
+        "    return (placed(challenger, 100, count),)",
     ),
     Mutant(
         "evidence forgets the event",

@@ -24,15 +24,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.ledger import LONGEST_LINE
 from functions.registry import Approval
 from tests.builders import MODEL
 from tests.fakes.stage import SWEEP_EVERY
+from tests.simulation.adapterpoints import MODES
 from tests.simulation.chaos import Chaos, Fault, applies
-from tests.simulation.crashpoints import MODES
 from tests.simulation.world import World
 
 SCORES = (0.95, 0.5, 0.96, 0.97, 0.98)
+MOST_DROPS = 8
 SOON = (1, 5, 15, 60, 600)
 """Minutes that may go by."""
 LUCK = (
@@ -111,7 +111,7 @@ class SteppedWorld(World):
 
 
 class WorldRules(RuleBasedStateMachine):
-    """Anything that may happen to a world, with no more drops than may wait in line."""
+    """Anything that may happen to a world, with a handful of drops."""
 
     world: SteppedWorld
     chaos: Armed
@@ -122,13 +122,13 @@ class WorldRules(RuleBasedStateMachine):
         self.chaos = Armed(seed)
         self.world = SteppedWorld(self.chaos, tell=note)
 
-    @precondition(lambda self: self.drops < LONGEST_LINE)
+    @precondition(lambda self: self.drops < MOST_DROPS)
     @rule(score=st.sampled_from(SCORES))
     def drops_data(self, score: float) -> None:
         name = self._next_drop(score)
         self._arrives(name, {"part-0.parquet": name.encode(), "_SUCCESS": b""})
 
-    @precondition(lambda self: self.drops < LONGEST_LINE)
+    @precondition(lambda self: self.drops < MOST_DROPS)
     @rule(score=st.sampled_from(SCORES))
     def drops_in_pieces(self, score: float) -> None:
         name = self._next_drop(score)
@@ -136,7 +136,7 @@ class WorldRules(RuleBasedStateMachine):
         self.world.pass_time(timedelta(minutes=1))
         self._arrives(name, {"_SUCCESS": b""})
 
-    @precondition(lambda self: self.drops < LONGEST_LINE)
+    @precondition(lambda self: self.drops < MOST_DROPS)
     @rule()
     def drops_what_cannot_be_read(self) -> None:
         self._arrives(self._next_drop(0.5), {"part-0.parquet": b"bad", "_SUCCESS": b""})

@@ -72,21 +72,29 @@ def _plan(world: World) -> None:
         world.accuracy[name] = random.choice(_SCORES)
         _drop(world, name, dropped, timedelta(minutes=minute))
         dropped.append(name)
-    if chaos.happens(Fault.NO_CAPACITY):
-        _no_capacity(world, timedelta(minutes=random.randint(0, end + 60)))
-    if chaos.happens(Fault.TYPE_MISSING):
-        _type_missing(world, timedelta(minutes=random.randint(0, end + 60)))
-    if chaos.happens(Fault.PRICE_RISES):
-        after = timedelta(minutes=random.randint(0, end + 60))
-        world.at(after, "prices are raised", world.raise_prices)
-    if chaos.happens(Fault.SILENCE):
-        _silence(world, timedelta(minutes=random.randint(0, end + 60)))
+    _troubles(world, end)
     if Fault.PERSON_TRAINS in chaos.kinds:
         chaos.strikes(Fault.PERSON_TRAINS)
         for _ in range(3):
             after = timedelta(minutes=random.randint(30, end + 600))
             world.at(after, "a person trains again", world.asks_for_runs)
     world.at(timedelta(minutes=end + random.randint(60, 1440)), "faults end", lambda: _end(world))
+
+
+def _troubles(world: World, end: int) -> None:
+    """What is wrong with AWS, or the world, for a while."""
+    random, chaos = world.random, world.chaos
+    if chaos.happens(Fault.NO_CAPACITY):
+        _no_capacity(world, timedelta(minutes=random.randint(0, end + 60)))
+    if chaos.happens(Fault.TYPE_MISSING):
+        _type_missing(world, timedelta(minutes=random.randint(0, end + 60)))
+    if chaos.happens(Fault.ARTIFACT_DELETED):
+        _artifact_missing(world, timedelta(minutes=random.randint(0, end + 60)))
+    if chaos.happens(Fault.PRICE_RISES):
+        after = timedelta(minutes=random.randint(0, end + 60))
+        world.at(after, "prices are raised", world.raise_prices)
+    if chaos.happens(Fault.SILENCE):
+        _silence(world, timedelta(minutes=random.randint(0, end + 60)))
 
 
 def _drop(world: World, name: str, before: list[str], after: timedelta) -> None:
@@ -131,6 +139,15 @@ def _type_missing(world: World, after: timedelta) -> None:
     world.at(after, f"no {gone}", lambda: missing(gone))
     hours = timedelta(minutes=world.random.randint(5, 720))
     world.at(after + hours, f"{gone} again", missing)
+
+
+def _artifact_missing(world: World, after: timedelta) -> None:
+    def lacking(what: str) -> None:
+        world.endpoints.lacking = what
+
+    world.at(after, "an artifact is deleted", lambda: lacking("could not find model data"))
+    minutes = timedelta(minutes=world.random.randint(5, 300))
+    world.at(after + minutes, "the artifact is put back", lambda: lacking(""))
 
 
 def _silence(world: World, after: timedelta) -> None:

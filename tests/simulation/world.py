@@ -15,7 +15,7 @@ from events.foreign import AlarmChanged, Foreign, ObjectCreated
 from functions.aws.refusals import NoRoomError
 from functions.definition import Deployed
 from functions.jobs import JobStatus
-from functions.ledger import RolloutRecord, RunRecord, RunState
+from functions.ledger import RolloutRecord, RunRecord
 from functions.registry import Approval, Version
 from functions.scaling import Scaling
 from tests.builders import MODEL, NAMES, NOON, a_deployed
@@ -38,6 +38,7 @@ from tests.simulation.fakes import (
     WatchedRegistry,
 )
 from tests.simulation.guards import GUARDS, RAISED, TYPES, Spending
+from tests.simulation.hands import Hands
 from tests.simulation.invariants import Invariants, Sights, ViolationError, hold
 
 DURABLE = (ObjectCreated, AlarmChanged)
@@ -64,7 +65,9 @@ Action = Callable[[], None]
 
 
 @cache
-def deployed(approval: str, thrift: str, strategy: str, *, raised: bool = False) -> Deployed:
+def deployed(
+    approval: str, thrift: str, strategy: str = "stepped", *, raised: bool = False
+) -> Deployed:
     """The one model of every world."""
     training = dict(GUARDS[thrift])
     if raised:
@@ -137,9 +140,7 @@ class World(Stage):
             most_running=lambda: self.max_running,
             hold=hold,
         )
-        self.alarms = FakeAlarms(self.calls)
-        self.scaling = FakeScaling(self.calls)
-        self.scaled = self.random.random() < _SCALED
+        self._cast_scaling()
         self.traffic = LivingTraffic(
             self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
         )
@@ -157,9 +158,17 @@ class World(Stage):
                 self.spending,
             )
         )
+        self.hands = Hands(
+            self.ledger, self.endpoints, self.random, self.bus.said, self.spending.reached, hold
+        )
         self.ledger.watch = self.invariants.written
-        self.endpoints.watch = self.invariants.asked
+        self.endpoints.watch = self._fleet_asked
         self.registry.watch = self._version_told
+
+    def _cast_scaling(self) -> None:
+        self.alarms = FakeAlarms(self.calls)
+        self.scaling = FakeScaling(self.calls)
+        self.scaled = self.random.random() < _SCALED
 
     def _deployed(self, *, raised: bool = False) -> Deployed:
         strategy = self.strategy or "stepped"
@@ -344,6 +353,8 @@ class World(Stage):
         elif moved and self.chaos.happens(Fault.DEPLOY_FAILED, state=self.phase()):
             self.endpoints.give_up(model, "no capacity")
             self.invariants.undeployed(wanted)
+        elif self._is_stranded(model, moved=moved):
+            self.endpoints.strand(model)
         else:
             self.endpoints.settle(model)
         self._remember(model)
@@ -362,6 +373,20 @@ class World(Stage):
             if self.scaled and not self.traffic.stood:
                 self.scaling.targets["blue"] = Scaling(variant="blue", least=1, most=3)
             self.traffic.stood.append((self.now, endpoint.now.versions))
+
+    def _is_stranded(self, model: str, *, moved: bool) -> bool:
+        """Whether another fleet neither comes nor goes."""
+        endpoint = self.endpoints.endpoints.get(model)
+        if not moved or endpoint is None or endpoint.then is None or endpoint.now is None:
+            return False
+        other = endpoint.then.config != endpoint.now.config
+        return other and self.chaos.happens(Fault.ROLLBACK_FAILED, state=self.phase())
+
+    def _fleet_asked(
+        self, model: str, before: Mapping[int, int], weights: Mapping[int, int], *, alone: bool
+    ) -> None:
+        self.invariants.asked(model, before, weights, alone=alone)
+        self.hands.asked(model, self.now)
 
     def _alarms_ring(self, model: str) -> None:
         """A version that fails in service is seen by its alarm, some minutes later."""
@@ -397,6 +422,7 @@ class World(Stage):
             self._decides_later(version.version, Approval.APPROVED)
         if self.chaos.happens(Fault.PERSON_RETURNS):
             self._later(lambda: self.asks_back(version.version))
+        self._hands_on(self.hands)
 
     def _decides_later(self, version: int, word: Approval) -> None:
         self._later(lambda: self.decides(version, word))
@@ -414,6 +440,20 @@ class World(Stage):
         if known:
             self.note(f"a person wants v{version} back")
             self.bus.publish_by_hand(asks_back(self, version))
+
+    def _hands_on(self, hands: Hands) -> None:
+        if Fault.PERSON_CHANGES in self.chaos.kinds:
+            self._later(self._changes_the_endpoint)
+        if self.chaos.happens(Fault.CONFIG_DELETED):
+            self._later(hands.delete_configuration)
+
+    def _changes_the_endpoint(self) -> None:
+        """A person at the console, if a rollout is under way."""
+        rollout = self.hands.under_way()
+        if rollout is not None and self.chaos.happens(
+            Fault.PERSON_CHANGES, state=str(rollout.state)
+        ):
+            self.note(f"a person changes the endpoint: {self.hands.change(rollout)}")
 
     def asks_for_runs(self) -> None:
         """`sluice train` for every run; only one that failed is to be begun once more."""
@@ -446,17 +486,19 @@ class World(Stage):
     def _at_rest(self) -> None:
         hold(not self.open(), "L4", f"still open: {[f'{r.kind} {r.key}' for r in self.open()]}")
         champion = self.endpoint.champion
-        known = self.traffic.stood and MODEL in self.endpoints.endpoints
+        known = self.traffic.stood and not (self.hands.left or self.hands.gone)
         if self.scaled and champion is not None and known:
             scaled = champion.variant in self.scaling.targets
             hold(scaled, "S5", f"v{champion.version} is not scaled any more")
-        self.invariants.at_rest(serving=self.serving, champion=self.champion)
-        writes, waits = self.ledger.writes, self._people_are_waited_for()
+        self.hands.at_rest()
+        self.invariants.at_rest(
+            serving={} if self.hands.left or self.hands.gone else self.serving,
+            champion=self.champion,
+            left=self.hands.left,
+        )
+        writes = self.ledger.writes
         self.sweep()
-        hold(waits or self.ledger.writes == writes, "L5", "the sweep wrote on a world at rest")
-
-    def _people_are_waited_for(self) -> bool:
-        return any(run.state is RunState.HELD for run in self.ledger.all(RunRecord))
+        hold(self.ledger.writes == writes, "L5", "the sweep wrote on a world at rest")
 
 
 class Calm:

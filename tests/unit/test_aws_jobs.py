@@ -128,3 +128,48 @@ def test_checkpoints_are_kept_where_they_are_wanted(uri: str | None) -> None:
 
     asked = client.request("create_training_job")
     assert asked.get("CheckpointConfig") == ({"S3Uri": uri} if uri else None)
+
+
+def inputs(spec: EvaluationSpec) -> dict[str, tuple[str, str]]:
+    client = FakeClient()
+    Jobs(cast("Any", client)).evaluate(spec)
+    asked = client.request("create_processing_job")["ProcessingInputs"]
+    sources = {each["InputName"]: each["S3Input"] for each in asked}
+    return {name: (each["S3DataType"], each["S3Uri"]) for name, each in sources.items()}
+
+
+def test_an_evaluation_gets_the_rows_that_were_trained_on_as_they_were_pinned() -> None:
+    told = inputs(replace(EVALUATION, dataset_uri="s3://artifacts/datasets/digits/d"))
+
+    assert told["train"] == ("ManifestFile", "s3://artifacts/datasets/digits/d/s3.manifest")
+    assert told["dataset"] == ("S3Prefix", "s3://artifacts/datasets/digits/d/dataset.json")
+    assert set(inputs(EVALUATION)) == {"code", "candidate", "holdout"}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (
+            {"FailureReason": "AlgorithmError: exit code: 2", "ExitMessage": "HOLDOUT_LEAKED: 3"},
+            "AlgorithmError: exit code: 2 HOLDOUT_LEAKED: 3",
+        ),
+        (
+            {
+                "FailureReason": "AlgorithmError: HOLDOUT_LEAKED: 3",
+                "ExitMessage": "HOLDOUT_LEAKED: 3",
+            },
+            "AlgorithmError: HOLDOUT_LEAKED: 3",
+        ),
+        ({"ExitMessage": "HOLDOUT_LEAKED: 3"}, "HOLDOUT_LEAKED: 3"),
+        ({}, ""),
+    ],
+)
+def test_a_containers_last_word_is_kept_beside_sagemakers_reason(
+    told: dict[str, str], words: str
+) -> None:
+    seen = {"ProcessingJobStatus": "Failed"} | told
+
+    view = Jobs(cast("Any", FakeClient(describe_processing_job=seen))).evaluation("e1")
+
+    assert view is not None
+    assert view.failure == words

@@ -133,3 +133,29 @@ def test_a_version_that_meets_a_busy_sagemaker_is_not_refused() -> None:
 
     with pytest.raises(type(busy), match="Rate exceeded"):
         registry(sagemaker(create_model_package=busy)).register(CANDIDATE)
+
+
+NOT_SHOWN = refused("ValidationException", "ModelPackage v3 does not exist.")
+
+
+def test_a_version_that_is_not_shown_yet_is_rejected_all_the_same() -> None:
+    client = sagemaker(describe_model_package=NOT_SHOWN)
+
+    registry(client).decide(MODEL, 3, approval=Approval.REJECTED, reason="it failed")
+
+    assert client.request("update_model_package")["ModelApprovalStatus"] == "Rejected"
+
+
+def test_a_version_that_was_deleted_is_left_alone() -> None:
+    client = sagemaker(describe_model_package=NOT_SHOWN, update_model_package=NOT_SHOWN)
+
+    registry(client).decide(MODEL, 3, approval=Approval.REJECTED, reason="it failed")
+
+
+def test_a_decision_that_meets_a_busy_sagemaker_is_not_lost() -> None:
+    busy = refused("ThrottlingException", "Rate exceeded")
+
+    with pytest.raises(type(busy), match="Rate exceeded"):
+        registry(sagemaker(update_model_package=busy)).decide(
+            MODEL, 3, approval=Approval.REJECTED, reason="it failed"
+        )

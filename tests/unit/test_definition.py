@@ -124,8 +124,9 @@ def test_a_budget_that_no_job_could_ever_fit_is_refused() -> None:
         ),
         (
             {"gates": {"min": {"log_loss": 0.9}}},
-            "model.toml: [gates.min]: unknown score 'log_loss'; known here: accuracy, f1_macro,"
-            " recall_min, recall_0 … recall_1",
+            "model.toml: [gates.min]: unknown score 'log_loss'; known here: accuracy,"
+            " balanced_accuracy, f1_macro, f1_weighted, auroc, auprc, recall_min,"
+            " recall_0 … recall_1",
         ),
     ],
 )
@@ -154,6 +155,12 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(
         ({"serving": {"instances": []}}, "[serving.instances]: "),
         ({"gates": {"approval": "anybody"}}, "[gates.approval]: "),
         ({"gates": {"max_drop": -0.1}}, "[gates.max_drop]: "),
+        ({"gates": {"confidence": 1.0}}, "[gates.confidence]: "),
+        ({"gates": {"min_rows": 0}}, "[gates.min_rows]: "),
+        ({"gates": {"max": {"accuracy": 0.1}}}, "[gates.max]: unknown loss 'accuracy'; known here"),
+        ({"gates": {"max": {"ece": -1.0}}}, "[gates.max.ece]: "),
+        ({"evaluation": {"metric": "auprc"}}, "[evaluation.metric]: unknown score 'auprc'"),
+        ({"evaluation": {"slices": [""]}}, "[evaluation.slices.0]: "),
         ({"evaluation": {"holdout": "../v1"}}, "[evaluation.holdout]: "),
         ({"data": {"features": []}}, "[data.features]: "),
         ({"data": {"features": ["*"], "classes": 1}}, "[data.classes]: "),

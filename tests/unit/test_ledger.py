@@ -172,11 +172,21 @@ def test_a_drop_is_over_when_it_is_not_receiving() -> None:
 
 def test_a_line_is_newest_first_each_once_and_not_endless() -> None:
     endpoint = an_endpoint()
-    for version in (3, 5, 4, 5, *range(6, 20)):
+    most = LONGEST_LINE
+    for version in (3, 5, 4, 5, *range(6, most + 20)):
         endpoint = endpoint.lined_up(version)
 
-    assert endpoint.line == tuple(range(19, 19 - LONGEST_LINE, -1))
-    assert endpoint.let_go(19).let_go(7).line == tuple(range(18, 19 - LONGEST_LINE, -1))
+    assert endpoint.line == tuple(range(most + 19, 19, -1))
+    assert endpoint.let_go(most + 19).let_go(7).line == tuple(range(most + 18, 19, -1))
+
+
+def test_a_line_keeps_nobody_who_is_older_than_the_champion() -> None:
+    endpoint = an_endpoint().lined_up(3).lined_up(5).lined_up(6)
+
+    promoted = endpoint.changed(champion=a_champion(5))
+
+    assert promoted.let_go(6).line == ()
+    assert promoted.lined_up(7).line == (7, 6)
 
 
 def test_the_last_of_a_line_leaves_an_empty_one() -> None:

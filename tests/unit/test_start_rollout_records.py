@@ -49,10 +49,12 @@ def test_a_persons_no_ends_the_run_with_their_words() -> None:
     assert [note.text for note in written.notes] == ["ASKED_BY_PERSON: it forgets sevens"]
 
 
-def test_a_person_is_asked_for_once_in_a_while() -> None:
-    written = left_by(AskLater(HELD), a_case(), NOON)
+def test_waiting_for_a_person_is_written_once() -> None:
+    written = left_by(AskLater(HELD.changed(due_at=None)), a_case(), NOON)
 
-    assert written == Written((HELD.changed(due_at=NOON + ASK_PERSON_AFTER),))
+    (waits,) = written.changes
+    assert waits == HELD.changed(due_at=NOON + ASK_PERSON_AFTER)
+    assert left_by(AskLater(HELD.changed(due_at=NOON)), a_case(), NOON) == Written(())
 
 
 def test_what_is_taken_back_is_asked_for_until_it_is_back() -> None:

@@ -112,7 +112,8 @@ def test_an_endpoint_that_is_where_it_was_asked_to_be_was_asked_for() -> None:
 def test_an_endpoint_at_work_is_waited_for(status: str, case: Case) -> None:
     step = next_step(replace(case, view=a_view(status=status)))
 
-    assert step == Wait(f"the endpoint is {status}")
+    for_us = case is not SHIFTING
+    assert step == Wait(f"the endpoint is {status}", for_us=for_us)
 
 
 def test_an_endpoint_that_is_not_there_yet_is_waited_for_until_the_sweep_asks() -> None:

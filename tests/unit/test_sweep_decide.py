@@ -1,5 +1,7 @@
 """What each overdue record needs asked again; on a consistent world there is none."""
 
+from datetime import timedelta
+
 import pytest
 
 from events.base import Event
@@ -16,6 +18,7 @@ from events.catalog import (
 )
 from events.words import Reason
 from functions.ledger import (
+    ASK_PERSON_AFTER,
     RETRY_AFTER,
     DropState,
     EndpointRecord,
@@ -24,7 +27,7 @@ from functions.ledger import (
     RunRecord,
     RunState,
 )
-from functions.sweep.decide import asked_again, looked_at
+from functions.sweep.decide import asked_again, its_turn, looked_at, waits
 from tests.builders import (
     A_MINUTE_LATER,
     NAMES,
@@ -145,3 +148,33 @@ def test_a_record_with_nothing_to_ask_is_closed() -> None:
     stale = EndpointRecord(model="digits", due_at=NOON)
 
     assert looked_at(stale, NOON) == stale.changed(due_at=None)
+
+
+def test_runs_that_wait_for_a_person_or_for_room_are_asked_for_without_a_write() -> None:
+    records = [*(a_run(state=state) for state in RunState), a_rollout(), a_drop(), an_endpoint()]
+
+    assert [r.state for r in records if isinstance(r, RunRecord) and waits(r)] == [
+        RunState.PARKED,
+        RunState.HELD,
+    ]
+    assert not any(waits(r) for r in records if not isinstance(r, RunRecord))
+    assert not waits(a_run(state=RunState.HELD).saying(STEP_DUE))
+
+
+@pytest.mark.parametrize(
+    ("state", "waited", "times"),
+    [
+        (RunState.HELD, timedelta(), 1),
+        (RunState.HELD, timedelta(days=20), 1),
+        (RunState.PARKED, timedelta(), 12),
+        (RunState.PARKED, timedelta(days=2), 1),
+    ],
+)
+def test_of_twelve_passes_an_hour_one_that_waits_long_is_asked_for_in_one(
+    state: RunState, waited: timedelta, times: int
+) -> None:
+    for number in range(30):
+        run = a_run(state=state, run=f"{number:012x}", started_at=NOON - waited)
+        passes = [NOON + i * RETRY_AFTER for i in range(ASK_PERSON_AFTER // RETRY_AFTER)]
+
+        assert sum(its_turn(run, now) for now in passes) == times

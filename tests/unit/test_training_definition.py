@@ -12,8 +12,8 @@ from functions.definition import (
     Definition,
     DefinitionError,
     definition_from,
-    scores,
 )
+from functions.judgement import deciding, scores
 from training import config as of_training
 from training.config import Bound, Config
 from training.failure import ConfigError
@@ -34,6 +34,9 @@ GOOD = {
     + "weight_decay = 0\ncheckpoint_every = 3\nthreads = 4\n",
     "a metric": SMALLEST + "[evaluation]\nmetric = 'f1_macro'\n",
     "the recall of a class": SMALLEST + "[evaluation]\nmetric = 'recall_2'\n",
+    "a metric of probabilities": SMALLEST + "[evaluation]\nmetric = 'auroc'\n",
+    "slices": SMALLEST + "[evaluation]\nslices = ['region', 'x_0']\nmax_leak = 1\n",
+    "a confidence": SMALLEST + "[gates]\nconfidence = 0.99\nmax_drop = 0.01\n",
     "what only a deployment reads": SMALLEST + "[rollout]\nsteps = [100]\n",
 }
 
@@ -82,6 +85,14 @@ BAD = {
     "too many threads": hyper("threads = 100000"),
     "an unknown metric": SMALLEST + "[evaluation]\nmetric = 'acuracy'\n",
     "a metric that falls": SMALLEST + "[evaluation]\nmetric = 'log_loss'\n",
+    "a metric nothing compares": SMALLEST + "[evaluation]\nmetric = 'auprc'\n",
+    "a word for slices": SMALLEST + "[evaluation]\nslices = 'region'\n",
+    "a nameless slice": SMALLEST + "[evaluation]\nslices = ['']\n",
+    "too many slices": SMALLEST + f"[evaluation]\nslices = {['x'] * 51}\n",
+    "a leak of more than all": SMALLEST + "[evaluation]\nmax_leak = 1.5\n",
+    "a leak of nothing": SMALLEST + "[evaluation]\nmax_leak = nan\n",
+    "certainty": SMALLEST + "[gates]\nconfidence = 1\n",
+    "a coin for confidence": SMALLEST + "[gates]\nconfidence = 0.4\n",
     "the recall of no class": SMALLEST + "[evaluation]\nmetric = 'recall_3'\n",
     "a number for a metric": SMALLEST + "[evaluation]\nmetric = 1\n",
     "a word for a table": "data = 'x'\n",
@@ -114,6 +125,9 @@ def told(definition: Definition) -> Config:
         bounds=tuple(Bound(pattern, low, high) for pattern, (low, high) in data.range.items()),
         recipe=of_training.Recipe(**hyperparameters.model_dump()),
         metric=definition.evaluation.metric,
+        slices=definition.evaluation.slices,
+        max_leak=definition.evaluation.max_leak,
+        confidence=definition.gates.confidence,
     )
 
 
@@ -152,6 +166,7 @@ def test_both_judge_any_number_of_classes_alike(classes: int, metric: str) -> No
 @pytest.mark.parametrize("classes", [2, 3, 12])
 def test_the_scores_a_gate_may_ask_for_are_those_the_evaluation_tells(classes: int) -> None:
     assert scores(classes) == names(classes)
+    assert set(scores(classes)) - set(deciding(classes)) == {"auprc"}
 
 
 def test_both_know_the_same_most_classes() -> None:

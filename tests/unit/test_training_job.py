@@ -33,10 +33,11 @@ from training.__main__ import evaluate as evaluate_command
 from training.__main__ import train as train_command
 from training.container import EvaluationPlaces, TrainingPlaces
 from training.dataset import sha256_of
+from training.evaluate import Answers
 from training.failure import ArtifactError, CodeError, DataError, TrainingError
 from training.judge import judge
 from training.log import Log
-from training.report import Evaluation
+from training.report import Evaluation, model_quality
 from training.train import train
 
 RUN = "0123456789ab"
@@ -88,6 +89,32 @@ def test_the_artifact_is_exactly_the_four_files(container: TrainingContainer) ->
     assert manifest["dataset"] == "d" * 64
     assert manifest["code"] == container.code.stem
     assert manifest["torch"] == torch.__version__
+
+
+def test_a_job_reports_how_it_went_beside_what_came_of_it(container: TrainingContainer) -> None:
+    run(container)
+
+    report = json.loads((container.base / "output" / "data" / "training.json").read_text())
+    assert report["rows"] == 130
+    assert report["recipe"]["batch_size"] == 16
+    assert report["ways"] == {
+        "micro_batch": 16, "compiled": False, "adjustments": [], "skipped": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_rows_of_one_class_teach_nothing(tmp_path: Path, rows: int) -> None:
+    constant = clouds(rows) | {"label": [2] * rows}
+    container = training(tmp_path / "ml", write_model(tmp_path / "clouds"), [constant])
+
+    status = train_command(container.base, {}, root=container.code, stopping=lambda: False)
+
+    assert status == 2
+    assert container.failure == (
+        f"DATA_CONSTANT: every label of {rows} rows is 2: drop rows of two classes at least,"
+        " or correct [data] target"
+    )
+    assert not container.artifact.exists()
 
 
 def test_the_same_inputs_give_the_same_artifact(
@@ -309,20 +336,24 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
     status, said = failed(tmp_path, source)
 
     assert status == 1
-    assert said == (
-        "LOSS_NOT_FINITE: the loss of epoch 1 is nan: lower learning_rate (it is 0.003)"
-        " or look at the data"
+    assert said.startswith("LOSS_NOT_FINITE: the loss of step 0 is nan (rows ")
+    assert said.endswith(
+        " and 11 more of the dataset): lower learning_rate,"
+        ' set not_finite = "skip" or look at the data'
     )
 
 
 @pytest.mark.parametrize(
     ("raised", "said"),
     [
-        ("torch.OutOfMemoryError('CUDA out of memory')", "OUT_OF_MEMORY: OutOfMemoryError: CUDA"),
-        ("MemoryError()", "OUT_OF_MEMORY: MemoryError"),
+        (
+            "torch.OutOfMemoryError('CUDA out of memory')",
+            "CUDA_OUT_OF_MEMORY: OutOfMemoryError: CUDA",
+        ),
+        ("MemoryError()", "HOST_OUT_OF_MEMORY: MemoryError"),
         (
             "RuntimeError('DefaultCPUAllocator: not enough memory')",
-            "OUT_OF_MEMORY: RuntimeError: DefaultCPUAllocator",
+            "HOST_OUT_OF_MEMORY: RuntimeError: DefaultCPUAllocator",
         ),
         ("OSError(28, 'No space left on device')", "DISK_FULL: OSError: [Errno 28] No space left"),
         ("KeyError('x')", "MODEL_CODE_FAILED: KeyError: 'x' (model.py, line 13)"),
@@ -414,12 +445,16 @@ def test_an_evaluation_leaves_the_four_files_of_the_contract(
     ]
     report = json.loads((output / "report.json").read_text())
     assert set(report) == {
-        "run", "model", "rows", "holdout_digest", "candidate", "champion", "comparison",
+        "run", "model", "rows", "holdout_digest", "candidate", "champion", "champion_failure",
+        "comparison", "constant", "slices", "found", "leaked",
     }  # fmt: skip
     assert report["rows"] == 60
     assert report["candidate"] == report["champion"]
     assert report["comparison"]["difference"] == 0.0
-    assert set(report["comparison"]) == {"metric", "difference", "low", "high", "confidence"}
+    assert set(report["comparison"]) == {
+        "metric", "difference", "low", "high", "confidence", "test", "p", "detectable",
+        "rows_to_decide",
+    }  # fmt: skip
     assert all(
         path.read_bytes().startswith(b"\x89PNG")
         for path in output.iterdir()
@@ -494,17 +529,13 @@ def test_every_scalar_of_the_model_quality_has_a_value_and_a_deviation(
     assert sum(sum(row.values()) for row in matrix.values()) == 60
 
 
-def test_a_deviation_that_cannot_be_told_is_the_word_of_the_layout(
-    container: TrainingContainer, tmp_path: Path
-) -> None:
-    run(container)
-    one = {name: rows[:1] for name, rows in clouds(60, seed=9).items()}
-    base = evaluation(tmp_path / "e", container.artifact, None, one)
+def test_a_deviation_that_cannot_be_told_is_the_word_of_the_layout() -> None:
+    one = np.zeros(1, dtype=np.int64)
+    evaluation = Evaluation("clouds", RUN, "h", Answers("d", one, one, None, 3), None, None, seed=1)
 
-    judged(base, container.code)
+    text = json.dumps(model_quality(evaluation), allow_nan=False)
 
-    text = (base / "processing" / "output" / "evaluation.json").read_text()
-    told = json.loads(text, parse_constant=pytest.fail)["multiclass_classification_metrics"]
+    told = json.loads(text)["multiclass_classification_metrics"]
     deviations = {
         scalar["standard_deviation"] for name, scalar in told.items() if name != "confusion_matrix"
     }
@@ -617,10 +648,16 @@ def test_a_champion_the_ledger_does_not_name_is_never_run(
     rewritten(champion)
     base = evaluation(tmp_path / "e", container.artifact, champion, clouds(60))
 
-    with pytest.raises(ArtifactError, match="ARTIFACT_FOREIGN: the digest of the champion is"):
-        judged(base, container.code, SLUICE_CHAMPION_DIGEST=honest)
+    found = judged(base, container.code, SLUICE_CHAMPION_DIGEST=honest)
 
     assert "it_ran" not in sys.modules
+    assert found.champion is None
+    assert found.failure is not None
+    assert found.failure.startswith("ARTIFACT_FOREIGN: the digest of the champion is")
+    report = json.loads((base / "processing" / "output" / "report.json").read_text())
+    assert report["champion"] == {"digest": honest, "metrics": {}}
+    assert report["champion_failure"] == found.failure
+    assert report["comparison"] is None
 
 
 def test_a_champion_without_a_digest_is_never_run(
@@ -639,8 +676,42 @@ def test_a_champion_that_did_not_come_down_is_missed(
     run(container)
     base = evaluation(tmp_path / "e", container.artifact, None, clouds(60))
 
-    with pytest.raises(ArtifactError, match=r"CHAMPION_UNPINNED.*lacks .*model\.tar\.gz"):
-        judged(base, container.code, SLUICE_CHAMPION_DIGEST="0" * 64)
+    found = judged(base, container.code, SLUICE_CHAMPION_DIGEST="0" * 64)
+
+    assert found.champion is None
+    assert found.failure is not None
+    assert found.failure.startswith("ARTIFACT_UNREADABLE: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        (MODEL_PY.replace("raw / 5", "1 / 0"), "MODEL_CODE_FAILED"),
+        (MODEL_PY.replace("model(x).argmax(dim=1)", "model(x)"), "MODEL_CODE_BROKEN"),
+        (
+            MODEL_PY.replace("torch.softmax(model(x), dim=1)", "model(x) * float('nan')"),
+            "MODEL_CODE_BROKEN",
+        ),
+    ],
+    ids=["it raises", "it answers in another shape", "its probabilities are no numbers"],
+)
+def test_a_champion_that_gives_no_answers_is_told_and_fails_nothing(
+    container: TrainingContainer, tmp_path: Path, source: str, code: str
+) -> None:
+    run(container)
+    champion = shutil.copytree(container.artifact, tmp_path / "champion")
+    told = json.loads((champion / "manifest.json").read_text())
+    (champion / "code" / "model.py").write_text(source)
+    told["files"]["code/model.py"] = sha256_of(champion / "code" / "model.py")
+    (champion / "manifest.json").write_text(json.dumps(told))
+    base = evaluation(tmp_path / "e", container.artifact, champion, clouds(60, seed=9))
+
+    found = judged(base, container.code, champion=champion)
+
+    assert found.champion is None
+    assert found.failure is not None
+    assert found.failure.startswith(code)
+    assert len(found.candidate.predicted) == 60
 
 
 def test_an_archive_of_noise_is_refused(container: TrainingContainer, tmp_path: Path) -> None:

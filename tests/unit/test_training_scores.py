@@ -7,9 +7,10 @@ import pytest
 from sklearn import metrics as oracle
 
 from training import intervals, scores
+from training.calibration import Calibration
 from training.evaluate import Answers, compare
 from training.failure import ConfigError
-from training.scores import Ints
+from training.scores import Floats, Ints
 
 
 def some_answers(rows: int = 400, *, seed: int = 0, right: float = 0.8) -> tuple[Ints, Ints]:
@@ -32,6 +33,11 @@ def test_the_scores_are_those_of_scikit_learn() -> None:
     plain, weighted = scores.plain(matrix), scores.weighted(matrix)
     assert plain["accuracy"] == pytest.approx(oracle.accuracy_score(labels, predicted))
     assert plain["f1_macro"] == pytest.approx(oracle.f1_score(labels, predicted, average="macro"))
+    balanced = oracle.balanced_accuracy_score(labels, predicted)
+    assert plain["balanced_accuracy"] == pytest.approx(balanced)
+    assert plain["f1_weighted"] == pytest.approx(
+        oracle.f1_score(labels, predicted, average="weighted")
+    )
     recalls = oracle.recall_score(labels, predicted, average=None)
     assert plain["recall_min"] == pytest.approx(min(recalls))
     assert [plain[f"recall_{index}"] for index in range(4)] == pytest.approx(list(recalls))
@@ -42,19 +48,42 @@ def test_the_scores_are_those_of_scikit_learn() -> None:
     assert weighted["weighted_precision"] == pytest.approx(expected)
 
 
-def test_log_loss_is_that_of_scikit_learn() -> None:
-    labels, _ = some_answers()
-    probabilities = np.random.default_rng(1).dirichlet(np.ones(4), len(labels))
+def dirichlet(rows: int, *, classes: int = 4, seed: int = 1) -> Floats:
+    return np.random.default_rng(seed).dirichlet(np.ones(classes), rows)
 
-    expected = oracle.log_loss(labels, probabilities)
-    assert scores.log_loss(labels, probabilities) == pytest.approx(expected)
+
+def calibrated(labels: Ints, probabilities: Floats, *, parts: int = 1) -> dict[str, float]:
+    found = Calibration()
+    for some in np.array_split(np.arange(len(labels)), parts):
+        found.add(labels[some], probabilities[some])
+    return found.metrics
+
+
+def test_the_losses_are_those_of_scikit_learn() -> None:
+    labels, _ = some_answers()
+    probabilities = dirichlet(len(labels))
+
+    found = calibrated(labels, probabilities)
+
+    assert found["log_loss"] == pytest.approx(oracle.log_loss(labels, probabilities))
+    brier = oracle.brier_score_loss(labels, probabilities, scale_by_half=False)
+    assert found["brier"] == pytest.approx(brier)
+
+
+def test_losses_do_not_depend_on_how_the_rows_come() -> None:
+    labels, _ = some_answers()
+    probabilities = dirichlet(len(labels))
+
+    in_parts = calibrated(labels, probabilities, parts=7)
+
+    assert in_parts == pytest.approx(calibrated(labels, probabilities))
 
 
 def test_sure_and_right_is_calibrated_sure_and_wrong_is_not() -> None:
     sure = np.eye(4)[[0, 1, 2, 3]]
 
-    assert scores.calibration_error(np.arange(4), sure) == 0.0
-    assert scores.calibration_error(np.array([1, 2, 3, 0]), sure) == 1.0
+    assert calibrated(np.arange(4), sure)["ece"] == 0.0
+    assert calibrated(np.array([1, 2, 3, 0]), sure)["ece"] == 1.0
 
 
 def test_the_recall_of_a_class_without_rows_is_not_told() -> None:
@@ -153,7 +182,7 @@ def test_a_score_the_holdout_cannot_tell_is_no_metric() -> None:
 def test_the_scores_are_known_by_name_before_there_are_answers() -> None:
     matrix = scores.confusion(*some_answers(), classes=4)
 
-    assert scores.names(4) == tuple(scores.plain(matrix))
+    assert set(scores.names(4)) == {*scores.plain(matrix), "auroc", "auprc"}
 
 
 def test_many_classes_are_drawn_in_portions_that_fit_into_memory() -> None:

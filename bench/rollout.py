@@ -4,8 +4,8 @@ Every rollout is judged by `step_rollout`'s own judge, after every minute, on tr
 for it: requests by a Poisson process, errors by their share, latencies log-normal. Nothing runs on
 AWS here; `bench.reaction` measures how fast a decision takes effect.
 
-python -m bench.rollouts                   # 20,000 rollouts of each kind, every core
-python -m bench.rollouts --rollouts 1000
+python -m bench.rollout                   # 20,000 rollouts of each kind, every core
+python -m bench.rollout --rollouts 1000
 """
 
 import argparse
@@ -157,7 +157,7 @@ class Draw:
             requests,
             errors=int(random.binomial(requests, errors)),
             slower=0 if self._limit is None else int((took > self._limit).sum()),
-            latency_p99=float(np.quantile(took, 0.99)),
+            latency_p99=float(np.partition(took, int(0.99 * requests))[int(0.99 * requests)]),
         )
 
 
@@ -217,7 +217,7 @@ def row(kind: Kind, bar: str, found: Sum, *, kept: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 1 when a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.rollouts")
+    parser = argparse.ArgumentParser(prog="python -m bench.rollout")
     parser.add_argument("--rollouts", type=int, default=20_000, help="of each kind")
     count, began = parser.parse_args(arguments).rollouts, time.monotonic()
     print(f"{count} rollouts of each kind, by the defaults of model.toml: {_plan_said()}\n")

@@ -1,0 +1,1 @@
+"""The same stories on the account in memory and on the embedded AWS come to the same ledger."""
