@@ -34,6 +34,7 @@ class Alarms(Construct):
         self.all = [
             *(self._letters(f"{unit}-failed", queue) for unit, queue in queues.items()),
             self._letters("undelivered", messaging.undelivered),
+            self._letters("pages", messaging.pages),
             *(self._errors(unit, handler) for unit, handler in handlers.items()),
         ]
 

@@ -86,22 +86,20 @@ def _table(p: Places) -> Grants:
             *_steering(p),
             *_reading_versions(p),
             _allow(["cloudwatch:GetMetricData"], "*"),
-            _allow(["sagemaker:CreateEndpointConfig"], p.sagemaker("endpoint-config")),
             _scaling(),
             *_scheduling(p),
         ],
         "roll_back": [
             _looking_up(p),
             *_steering(p),
-            _allow(["sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")),
-            _scaling(),
-            _unscaling(),
-            _allow(["sagemaker:CreateEndpointConfig"], p.sagemaker("endpoint-config")),
             _allow(
                 ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
                 p.sagemaker("endpoint"),
                 p.sagemaker("endpoint-config"),
             ),
+            _allow(["sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")),
+            _scaling(),
+            _unscaling(),
             *_reading_versions(p),
             _allow(
                 ["sagemaker:UpdateModelPackage"],
@@ -112,6 +110,8 @@ def _table(p: Places) -> Grants:
         "sweep": [
             _allow(["dynamodb:Query"], f"{p.ledger.table.table_arn}/index/open"),
             _allow(["dynamodb:UpdateItem"], p.ledger.table.table_arn),
+            _looking_up(p),
+            *_inspecting(p),
         ],
     }
 
@@ -154,6 +154,7 @@ def _steering(p: Places) -> list[iam.PolicyStatement]:
             ],
             p.sagemaker("endpoint"),
         ),
+        _allow(["sagemaker:CreateEndpointConfig"], p.sagemaker("endpoint-config")),
         *_reading(p, "datasets/*"),
     ]
 
@@ -178,6 +179,21 @@ def _unscaling() -> iam.PolicyStatement:
         ],
         "*",
     )
+
+
+def _inspecting(p: Places) -> list[iam.PolicyStatement]:
+    """Lists of everything are read, and cannot be narrowed; only two kinds are taken away."""
+    lists = ("TrainingJobs", "ProcessingJobs", "Endpoints", "EndpointConfigs", "Models")
+    return [
+        _allow([f"sagemaker:List{each}" for each in lists], "*"),
+        _allow(["sagemaker:DescribeEndpoint"], p.sagemaker("endpoint")),
+        _allow(
+            ["sagemaker:DescribeEndpointConfig", "sagemaker:DeleteEndpointConfig"],
+            p.sagemaker("endpoint-config"),
+        ),
+        _allow(["sagemaker:StopTrainingJob"], p.sagemaker("training-job")),
+        _allow(["sagemaker:StopProcessingJob"], p.sagemaker("processing-job")),
+    ]
 
 
 def _reading_versions(p: Places) -> list[iam.PolicyStatement]:

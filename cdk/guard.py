@@ -18,7 +18,7 @@ _RULES = {
         "The runtime is the Python that synthesizes: only its own bytecode can be bundled"
         " unchecked, which halves a cold start (ADR 19)"
     ),
-    "SQS3": "This queue is itself a dead-letter queue: rules and functions send to it what failed",
+    "SQS3": "This queue is itself an end: what failed, or what a person is told, is sent to it",
 }
 
 
@@ -44,6 +44,7 @@ def without_resource(stack: SluiceStack) -> Iterable[tuple[IConstruct, str]]:
     yield stack.handlers["step_rollout"].role, f"GetMetricData takes no resource; {targets}"
     yield stack.handlers["start_rollout"].role, targets
     yield stack.handlers["roll_back"].role, targets
+    yield stack.handlers["sweep"].role, "SageMaker's List calls only read, and take no resource"
 
 
 def wildcards(stage: Stage, stack: SluiceStack) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The sluice bus, the one-shot schedules, and the queue of what could not be delivered."""
+"""The sluice bus, the one-shot schedules, the pages, and what could not be delivered."""
 
 import aws_cdk as cdk_
 import aws_cdk.aws_events as events_
@@ -13,7 +13,7 @@ KEPT = cdk_.Duration.days(14)
 
 
 class Messaging(Construct):
-    """Bus, schedule group with its role, and the dead letters of rules and schedules."""
+    """Bus, schedule group with its role, pages, and the dead letters of rules and schedules."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
@@ -34,6 +34,13 @@ class Messaging(Construct):
         self.undelivered = sqs.Queue(
             self,
             "Undelivered",
+            retention_period=KEPT,
+            enforce_ssl=True,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+        )
+        self.pages = sqs.Queue(
+            self,
+            "Pages",
             retention_period=KEPT,
             enforce_ssl=True,
             encryption=sqs.QueueEncryption.SQS_MANAGED,

@@ -11,6 +11,8 @@ from cdk.functions import HandlerFunction
 from cdk.messaging import Messaging
 from cdk.stages import Stage
 from cdk.storage import Storage
+from events.base import SOURCE
+from events.catalog import PersonPaged
 from functions.routes import ROUTES, SCHEDULES, Route
 
 _OLDEST = cdk_.Duration.hours(24)
@@ -35,6 +37,7 @@ class Rules(Construct):
         self._places = {"prefix": stage.prefix, "data_bucket": storage.data.bucket_name}
         for route in ROUTES:
             self._route(route, handlers[route.to])
+        self._pages()
         for every in SCHEDULES:
             events_.Rule(
                 self,
@@ -57,6 +60,28 @@ class Rules(Construct):
         assert isinstance(plain, events_.CfnRule)  # a Rule is made of exactly that
         account = {"account": [cdk_.Stack.of(self).account]}
         plain.event_pattern = route.pattern(self._places) | account
+
+    def _pages(self) -> None:
+        """What a person has to look at lies in a queue, whose alarm rings until it is empty."""
+        rule = events_.Rule(
+            self,
+            "Pages",
+            description="what a person has to look at",
+            event_bus=self._messaging.bus,
+            event_pattern=events_.EventPattern(
+                account=[cdk_.Stack.of(self).account],
+                source=[SOURCE],
+                detail_type=[PersonPaged.detail_type()],
+            ),
+        )
+        rule.add_target(
+            targets.SqsQueue(
+                self._messaging.pages,
+                dead_letter_queue=self._messaging.undelivered,
+                max_event_age=_OLDEST,
+                retry_attempts=_TRIES,
+            )
+        )
 
     def _target(self, handler: HandlerFunction) -> targets.LambdaFunction:
         return targets.LambdaFunction(

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from urllib.parse import urlsplit
 
 _WORKERS = 12
-_TIMEOUT = 30.0
+TIMEOUT = 30.0
 _VARIANT = re.compile(r"log-stream:([a-z]+)/")
 
 
@@ -54,7 +54,7 @@ class Users:
     def stop(self) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join(_TIMEOUT)
+            thread.join(TIMEOUT)
 
     def _ask(self, worker: int, bodies: Sequence[bytes], begun: float) -> None:
         connection = self._connection()
@@ -92,4 +92,4 @@ class Users:
         return Answer(at, response.status, found[1] if found else None, None, seconds)
 
     def _connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_TIMEOUT)
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT)

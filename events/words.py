@@ -116,6 +116,9 @@ class Reason(StrEnum):
     """SageMaker has been at work on the endpoint for over an hour; the rollout goes on waiting."""
     ARTIFACT_MISSING = "ARTIFACT_MISSING"
     """A model, or the artifact it is made of, was deleted; put it back, or train anew."""
+    ORPHANED = "ORPHANED"
+    """Something of SageMaker's has our prefix and no record: jobs are stopped, configurations that
+    nothing uses deleted, everything else is only told."""
     ASKED_BY_PERSON = "ASKED_BY_PERSON"
     """A person rejected the version or asked for the traffic back."""
     BAD_EVENT = "BAD_EVENT"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from functions.allowance import AllowanceRecord
 from functions.evidence import Entry, Evidence
 from functions.ledger import RECORDS, Record, next_revisions
+from functions.orphans import OrphanRecord
 from functions.witness import Witness, present
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     )
 
 R = TypeVar("R", bound=Record)
-_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord)
+_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord, OrphanRecord)
 _KINDS: MappingProxyType[str, type[Record]] = MappingProxyType({r.kind: r for r in _ALL})
 _OPEN = "open"
 _RECORD = "RECORD"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from functions.aws.drops import Drops
     from functions.aws.endpoints import Endpoints
     from functions.aws.evidence import TrafficMetrics
+    from functions.aws.inventory import Inventory
     from functions.aws.jobs import Jobs
     from functions.aws.objects import Objects
     from functions.aws.registry import Registry
@@ -52,6 +53,12 @@ class World:
         from functions.aws.definitions import Definitions
 
         return Definitions(client("ssm"), self.names, self.objects)
+
+    @cached_property
+    def inventory(self) -> "Inventory":
+        from functions.aws.inventory import Inventory
+
+        return Inventory(client("sagemaker"), self.names)
 
     @cached_property
     def jobs(self) -> "Jobs":

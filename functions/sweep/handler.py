@@ -14,7 +14,9 @@ from functions.aws.book import Book
 from functions.aws.ledger import Ledger, StaleRecordError, Unreadable
 from functions.aws.world import World
 from functions.ledger import RETRY_AFTER, Record
+from functions.orphans import inspects
 from functions.sweep.decide import asked_again, its_turn, looked_at, waits
+from functions.sweep.inspection import Inspection
 from functions.sweep.settings import SweepSettings
 from functions.turn import Told, lambda_handler
 
@@ -46,6 +48,8 @@ class Sweep:
     ledger: Ledger
     book: Book
     batch: int
+    inspection: Inspection | None = None
+    """Looks for what nobody owns, once an hour."""
     workers: int = 1
     """Records looked at at the same time; with one, the longest overdue first."""
     clock: Callable[[], float] = time.monotonic
@@ -61,10 +65,22 @@ class Sweep:
             for said, error in self._each(found, now):
                 if said:
                     (broken if error else asked).append(said)
+        asked += self._inspected(now, end, broken)
         if broken:
             first = "; ".join(broken[:_TOLD])
             raise SweepError(f"{len(broken)} record(s) need a person: {first}")
         return Told(Swept(tuple(asked[:_TOLD]), more=len(asked[_TOLD:])))
+
+    def _inspected(self, now: datetime, end: float, broken: list[str]) -> list[str]:
+        """What nobody owns, in the hour's pass; what goes wrong there comes in the next."""
+        if self.inspection is None or not inspects(now, RETRY_AFTER):
+            return []
+        found: list[str] = []
+        try:
+            found.extend(self.inspection(now, timely=lambda: self.clock() < end))
+        except Exception as error:  # noqa: BLE001  # it is told with the rest
+            broken.append(f"the inspection: {error}")
+        return found
 
     def _in_chunks(self, now: datetime) -> Iterator[list[Record | Unreadable]]:
         found = iter(self.ledger.overdue(now, limit=self.batch))
@@ -122,7 +138,13 @@ def made() -> Sweep:
     """The function as its environment sets it up."""
     settings = SweepSettings.from_environment()
     world = World(settings)
-    return Sweep(ledger=world.ledger, book=world.book, batch=settings.batch, workers=WORKERS)
+    return Sweep(
+        ledger=world.ledger,
+        book=world.book,
+        batch=settings.batch,
+        inspection=Inspection(world.book, world.inventory, world.endpoints, world.names),
+        workers=WORKERS,
+    )
 
 
 handle = lambda_handler("sweep", made)

@@ -14,11 +14,10 @@ import pytest
 
 from serving.application import ModelApplication
 from serving.batcher import Batcher
-from serving.columns import Columns
+from serving.columns import Columns, Rows
 from serving.log import Log
 from serving.messages import Abandon, Body, Request, Response
 from serving.metrics import Metrics
-from serving.model import Rows
 from serving.pace import Pace
 from serving.parser import LARGE, MAX_WAITING, Parser
 from serving.payload import Payload

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -37,6 +38,7 @@ from functions.start_rollout.placing import Placing
 from functions.start_training.handler import StartTraining
 from functions.step_rollout.handler import StepRollout
 from functions.sweep.handler import Sweep, SweepError
+from functions.sweep.inspection import Inspection
 from functions.turn import Told, Turn, taken
 from local.patterns import Pattern, compile_pattern
 from tests.builders import MODEL, NAMES, NOON, a_deployed, a_report, digest
@@ -46,6 +48,7 @@ from tests.fakes.calls import Calls, CrashError
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.endpoints import FakeEndpoints
+from tests.fakes.inventory import FakeInventory
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.objects import FakeObjects
@@ -123,6 +126,11 @@ class Stage:
         self.traffic = FakeTraffic(self.calls, everywhere=PLENTY)
         self.alarms = FakeAlarms(self.calls)
         self.scaling = FakeScaling(self.calls)
+
+    @cached_property
+    def inventory(self) -> FakeInventory:
+        """What SageMaker lists."""
+        return FakeInventory(NAMES, self.jobs, self.endpoints, self.calls)
 
     def _units(self) -> dict[str, Turn]:
         book = Book(self.ledger, self.bus)
@@ -204,7 +212,12 @@ class Stage:
                     clock=lambda: self.paused,
                 ),
             ),
-            "sweep": Sweep(ledger=self.ledger, book=book, batch=100),
+            "sweep": Sweep(
+                ledger=self.ledger,
+                book=book,
+                batch=100,
+                inspection=Inspection(book, self.inventory, self.endpoints, NAMES),
+            ),
         }
 
     def _pause(self, seconds: float) -> None:

@@ -27,6 +27,7 @@ _SAID: dict[str, object] = {
     "version": 2,
     "champion": 1,
     "rollout": "sluice-dev-digits-v2",
+    "about": "sluice-dev-digits-v2",
     "step": 1,
     "hold": 2,
     "look": 0,

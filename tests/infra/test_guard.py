@@ -40,7 +40,7 @@ def test_a_call_that_takes_no_resource_is_acknowledged_only_where_it_is_known(
 ) -> None:
     within = app(tmp_path)
     made = stack(within, "dev", tmp_path)
-    made.handlers["sweep"].role.add_to_policy(
+    made.handlers["gate_model"].role.add_to_policy(
         iam.PolicyStatement(actions=["cloudwatch:GetMetricData"], resources=["*"])
     )
     guard(within, made, stage=DEV)

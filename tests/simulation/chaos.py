@@ -43,6 +43,7 @@ class Fault(StrEnum):
     PERSON_CHANGES = "a person changes the endpoint during a rollout"
     CONFIG_DELETED = "a person deletes the configuration of the endpoint"
     ARTIFACT_DELETED = "what a model is made of is missing for a while"
+    ORPHAN = "a job runs that no record knows"
     PROBE_BROKEN = "a version answers no probe"
     BAD_IN_SERVICE = "a version fails once it has traffic"
     SILENCE = "there is no traffic for a while"

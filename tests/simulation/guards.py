@@ -34,6 +34,8 @@ RAISED = {"ml.g5.xlarge": 1.45, "ml.g4dn.xlarge": 1.2}
 """USD an hour once prices are raised."""
 _GATES = frozenset({Reason.BELOW_MINIMUM, Reason.WORSE_THAN_CHAMPION})
 _JUDGED = frozenset({RunState.APPROVED, RunState.HELD, RunState.REJECTED})
+_A_TURN = timedelta(minutes=1)
+"""As long as a function may take: by its own clock it began before its place was written."""
 _TO_THE_CENT = 0.001
 
 Hold = Callable[[object, str, str], None]
@@ -101,7 +103,11 @@ class Spending:
         last = max((each.at for each in self.begun.values()), default=None)
         if by_itself and last is not None:
             pause = timedelta(seconds=self.limits().cooldown)
-            self.hold(now - last >= pause, "S10", f"{job} began {now - last} after the one before")
+            self.hold(
+                now - last >= pause - _A_TURN,
+                "S10",
+                f"{job} began {now - last} after the one before",
+            )
         if by_itself:
             self._helps(run)
         self.begun[job] = Begun(now, self._hourly())

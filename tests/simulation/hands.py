@@ -9,9 +9,11 @@ from random import Random
 from events.base import Event
 from events.catalog import PersonPaged
 from events.words import Reason
+from functions.jobs import JobStatus, JobView
 from functions.ledger import EndpointRecord, RolloutRecord, RolloutState
-from tests.builders import MODEL
+from tests.builders import MODEL, NAMES
 from tests.fakes.endpoints import FakeEndpoints
+from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 
 _A_TURN = timedelta(minutes=1)
@@ -33,6 +35,8 @@ class Hands:
     hold: Hold
     changed: list[str] = field(default_factory=list)
     """Configurations that people brought to the endpoint."""
+    orphans: list[str] = field(default_factory=list)
+    """Jobs that nobody asked for."""
 
     def under_way(self) -> RolloutRecord | None:
         """A rollout whose endpoint stands still, if there is one."""
@@ -44,7 +48,7 @@ class Hands:
 
     def change(self, rollout: RolloutRecord) -> str:
         """One of the things that people do; what it was."""
-        ways = {
+        ways: dict[str, Callable[[RolloutRecord], None]] = {
             "other weights": self._weigh,
             "another configuration": self._configure,
             "deleted and made again": self._make_again,
@@ -59,6 +63,13 @@ class Hands:
         endpoint = self.endpoints.endpoints.get(MODEL)
         if endpoint is not None and endpoint.now is not None:
             self.endpoints.deleted.add(endpoint.now.config)
+
+    def orphan(self, jobs: FakeJobs, number: int) -> str:
+        """A job under our name that no run ever asked for."""
+        name = NAMES.evaluation_job(MODEL, f"{number:012x}")
+        jobs.views[name] = JobView(name=name, status=JobStatus.RUNNING)
+        self.orphans.append(name)
+        return name
 
     def _weigh(self, rollout: RolloutRecord) -> None:
         now = self.endpoints.endpoints[MODEL].now
@@ -109,6 +120,7 @@ class Hands:
         """A page for each reason and record, and none without."""
         pages = {(e.about, e.reason) for e in self.said if isinstance(e, PersonPaged)}
         wanted = {(r.rollout, p) for r in self.ledger.all(RolloutRecord) for p in r.paged}
+        wanted |= {(f"processing job {each}", Reason.ORPHANED) for each in self.orphans}
         self.hold(pages == wanted, "L3", f"paged for {pages}, noted are {wanted}")
         self.reached.update(f"paged {reason}" for _, reason in pages)
         for rollout in self.ledger.all(RolloutRecord):

@@ -90,6 +90,9 @@ def _troubles(world: World, end: int) -> None:
         _type_missing(world, timedelta(minutes=random.randint(0, end + 60)))
     if chaos.happens(Fault.ARTIFACT_DELETED):
         _artifact_missing(world, timedelta(minutes=random.randint(0, end + 60)))
+    if chaos.happens(Fault.ORPHAN):
+        after = timedelta(minutes=random.randint(0, end + 60))
+        world.at(after, "a job runs that no record knows", world.leaves_an_orphan)
     if chaos.happens(Fault.PRICE_RISES):
         after = timedelta(minutes=random.randint(0, end + 60))
         world.at(after, "prices are raised", world.raise_prices)

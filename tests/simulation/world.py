@@ -12,10 +12,11 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from events.catalog import TrainingRequested
 from events.foreign import AlarmChanged, Foreign, ObjectCreated
-from functions.aws.refusals import NoRoomError
+from functions.aws.refusals import NoRoomError, RefusedError
 from functions.definition import Deployed
 from functions.jobs import JobStatus
 from functions.ledger import RolloutRecord, RunRecord
+from functions.orphans import INSPECTED_EVERY
 from functions.registry import Approval, Version
 from functions.scaling import Scaling
 from tests.builders import MODEL, NAMES, NOON, a_deployed
@@ -50,7 +51,7 @@ MOST_TURNS = 4000
 _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
-_AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError)
+_AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError, RefusedError)
 _QUICK = {"bake": "5m", "look": "3m", "min_requests": 20, "promote_requests": 100}
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     "stepped": {"strategy": "stepped", "steps": [50, 100]},
@@ -283,7 +284,7 @@ class World(Stage):
     def _look_around(self) -> None:
         """Whatever was begun ends some time."""
         for name in self.jobs.running():
-            if name not in self._timed:
+            if name not in self._timed and name not in self.hands.orphans:
                 self._timed.add(name)
                 self.invariants.job_started(name)
                 minutes = self._takes()
@@ -441,19 +442,33 @@ class World(Stage):
             self.note(f"a person wants v{version} back")
             self.bus.publish_by_hand(asks_back(self, version))
 
+    def leaves_an_orphan(self) -> None:
+        """A job runs that no record knows, until the hour's inspection stops it."""
+        self._wait_for_its_end(self.hands.orphan(self.jobs, len(self.hands.orphans)))
+
+    def _wait_for_its_end(self, orphan: str) -> None:
+        if orphan in self.jobs.running():
+            into = timedelta(seconds=self.now.timestamp() % INSPECTED_EVERY.total_seconds())
+            self.at(INSPECTED_EVERY - into, "", self.sweep)
+            self.at(INSPECTED_EVERY - into, "", lambda: self._wait_for_its_end(orphan))
+
     def _hands_on(self, hands: Hands) -> None:
-        if Fault.PERSON_CHANGES in self.chaos.kinds:
-            self._later(self._changes_the_endpoint)
         if self.chaos.happens(Fault.CONFIG_DELETED):
             self._later(hands.delete_configuration)
+        if Fault.PERSON_CHANGES in self.chaos.kinds and self.random.random() < 0.5:
+            self._later(self._changes_the_endpoint)
 
-    def _changes_the_endpoint(self) -> None:
-        """A person at the console, if a rollout is under way."""
+    def _changes_the_endpoint(self, patience: int = 100) -> None:
+        """A person at the console, as soon as a rollout is under way."""
         rollout = self.hands.under_way()
-        if rollout is not None and self.chaos.happens(
-            Fault.PERSON_CHANGES, state=str(rollout.state)
-        ):
-            self.note(f"a person changes the endpoint: {self.hands.change(rollout)}")
+        if self.chaos.over or not patience:
+            return
+        if rollout is None:
+            wait = timedelta(minutes=self.random.randint(1, 9))
+            self.at(wait, "", lambda: self._changes_the_endpoint(patience - 1))
+            return
+        self.chaos.strikes(Fault.PERSON_CHANGES, state=str(rollout.state))
+        self.note(f"a person changes the endpoint: {self.hands.change(rollout)}")
 
     def asks_for_runs(self) -> None:
         """`sluice train` for every run; only one that failed is to be begun once more."""

@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
@@ -9,9 +11,9 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions.aws.clients import client
 from functions.aws.endpoints import EndpointBusyError, Endpoints
-from functions.aws.refusals import RefusedError
-from functions.endpoint import Hardware, Placement, Probe
-from tests.builders import MODEL, NAMES
+from functions.aws.refusals import MissingError, RefusedError
+from functions.endpoint import Hardware, Placement, Probe, Standing
+from tests.builders import MODEL, NAMES, NOON
 from tests.fakes.client import FakeClient, misshapen, refused
 
 NAME = "sluice-dev-digits"
@@ -158,3 +160,96 @@ def test_the_question_is_json() -> None:
     endpoints(runtime=runtime).probe(MODEL, variant="blue", instances=())
 
     assert json.loads(runtime.request("invoke_endpoint")["Body"]) == {"instances": []}
+
+
+GONE = refused("ValidationException", "Could not find endpoint configuration.")
+STANDING = Standing(
+    "sluice-dev-digits-0badcafe",
+    (Placement(variant="blue", version=1, artifact="s3://a/b", model_digest="d", weight=100),),
+    "ml.m5.large",
+)
+
+
+class Once(FakeClient):
+    """Does not find what it needs until that is made again."""
+
+    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
+        made = any(name == "create_endpoint_config" for name, _ in self.asked)
+        lacking = operation == "update_endpoint_weights_and_capacities" and not made
+        return _raising(self, operation) if lacking else super().__getattr__(operation)
+
+
+def _raising(client: FakeClient, operation: str) -> Callable[..., dict[str, Any]]:
+    def call(**request: Any) -> dict[str, Any]:
+        client.asked.append((operation, request))
+        raise GONE
+
+    return call
+
+
+def test_weights_are_given_without_a_look_at_the_configuration() -> None:
+    sagemaker = FakeClient()
+
+    assert endpoints(sagemaker).shift(MODEL, {"blue": 100}, STANDING) is False
+    assert [name for name, _ in sagemaker.asked] == ["update_endpoint_weights_and_capacities"]
+
+
+def test_a_configuration_that_is_gone_is_made_again_before_the_weights_are_given() -> None:
+    sagemaker = Once()
+
+    assert endpoints(sagemaker).shift(MODEL, {"blue": 100}, STANDING) is True
+    assert [name for name, _ in sagemaker.asked] == [
+        "update_endpoint_weights_and_capacities",
+        "create_endpoint_config",
+        "update_endpoint_weights_and_capacities",
+    ]
+    made = sagemaker.request("create_endpoint_config")
+    assert made["EndpointConfigName"] == STANDING.config
+    assert made["ProductionVariants"][0]["ModelName"] == "sluice-dev-digits-v1"
+
+
+def test_a_configuration_whose_model_is_gone_too_cannot_be_made_again() -> None:
+    sagemaker = FakeClient(
+        update_endpoint_weights_and_capacities=GONE,
+        create_endpoint_config=refused("ValidationException", "Could not find model"),
+    )
+
+    with pytest.raises(MissingError, match="0badcafe: Could not find model"):
+        endpoints(sagemaker).shift(MODEL, {"blue": 100}, STANDING)
+
+
+def test_a_model_whose_artifact_is_gone_is_told_as_missing() -> None:
+    gone = refused("ValidationException", "Could not find model data at s3://a/b.")
+    hardware = Hardware(image="image", role_arn="role", instance="ml.m5.large", max_batch=8)
+
+    with pytest.raises(MissingError, match="version 1: Could not find model data"):
+        endpoints(FakeClient(create_model=gone)).place(MODEL, STANDING.placements, hardware)
+
+
+@pytest.mark.parametrize(
+    ("status", "call"),
+    [("UpdateRollbackFailed", "update_endpoint"), ("Failed", "delete_endpoint")],
+)
+def test_out_of_whatever_it_is_stranded_in_an_endpoint_is_brought(status: str, call: str) -> None:
+    sagemaker = FakeClient(
+        describe_endpoint={
+            "EndpointStatus": status,
+            "EndpointConfigName": "another",
+            "CreationTime": NOON,
+        }
+    )
+
+    with suppress(EndpointBusyError):
+        endpoints(sagemaker).restore(MODEL, STANDING)
+
+    assert [name for name, _ in sagemaker.asked] == [
+        "create_endpoint_config",
+        "describe_endpoint",
+        call,
+    ]
+
+
+def test_a_configuration_that_is_asked_for_again_has_another_name() -> None:
+    names = {endpoints().config_name(MODEL, STANDING.placements, again=n) for n in range(4)}
+
+    assert len(names) == 4

@@ -36,7 +36,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "reason": st.sampled_from(Reason),
     "champion": st.none() | st.integers(1, 9999),
     **{name: st.integers(-1, 9999) for name in ("rows", "version", "step", "hold", "weight")},
-    **{name: st.text(max_size=40) for name in ("message", "job", "cause", "rollout")},
+    **{name: st.text(max_size=40) for name in ("message", "job", "cause", "rollout", "about")},
 }
 
 

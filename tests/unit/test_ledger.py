@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.catalog import DropOverdue, RolloutCompleted, VersionApproved
+from events.words import Reason
 from functions.ledger import (
     LONGEST_LINE,
     RECORDS,
@@ -37,10 +38,10 @@ ALLOWED = {
     RunState.HELD: {"approved", "rejected"},
     RunState.REJECTED: {"approved"},
     RunState.FAILED: {"starting"},
-    RolloutState.PROVISIONING: {"shifting", "watching", "rolling_back"},
-    RolloutState.SHIFTING: {"watching", "rolling_back"},
-    RolloutState.WATCHING: {"completed", "rolling_back"},
-    RolloutState.ROLLING_BACK: {"aborted"},
+    RolloutState.PROVISIONING: {"shifting", "watching", "rolling_back", "stopped"},
+    RolloutState.SHIFTING: {"watching", "rolling_back", "stopped"},
+    RolloutState.WATCHING: {"completed", "rolling_back", "stopped"},
+    RolloutState.ROLLING_BACK: {"aborted", "stopped"},
 }
 """The graph, written a second time: changing it must hurt a little."""
 
@@ -160,10 +161,18 @@ def test_an_event_that_nobody_knows_any_more_is_not_said() -> None:
         Saying(name="Forgotten", detail="{}").event()
 
 
-def test_a_rollout_is_over_when_completed_or_aborted() -> None:
+def test_a_rollout_is_over_when_completed_aborted_or_stopped() -> None:
     over = {state for state in RolloutState if a_rollout(state=state).ended}
 
-    assert over == {RolloutState.COMPLETED, RolloutState.ABORTED}
+    assert over == {RolloutState.COMPLETED, RolloutState.ABORTED, RolloutState.STOPPED}
+
+
+def test_a_person_is_paged_once_for_each_reason() -> None:
+    paged = a_rollout().paging(Reason.ENDPOINT_STUCK, "for an hour")
+    again = paged.paging(Reason.ENDPOINT_STUCK, "for two")
+
+    assert again == paged
+    assert len(again.paging(Reason.ENDPOINT_STRANDED, "two fleets").outbox) == 2
 
 
 def test_a_drop_is_over_when_it_is_not_receiving() -> None:

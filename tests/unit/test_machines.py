@@ -62,7 +62,8 @@ def test_every_state_can_be_reached(machine: Machine[RunState, RunNews]) -> None
 
 def test_drops_and_rollouts_have_ends_that_nothing_leaves() -> None:
     assert DROP.ends == {DropState.ACCEPTED, DropState.REJECTED, DropState.EXPIRED}
-    assert ROLLOUT.ends == {RolloutState.COMPLETED, RolloutState.ABORTED}
+    ends = {RolloutState.COMPLETED, RolloutState.ABORTED, RolloutState.STOPPED}
+    assert ROLLOUT.ends == ends
 
 
 def test_only_a_person_a_new_attempt_or_another_champion_moves_a_run_that_was_judged() -> None:
