@@ -13,15 +13,18 @@ from cli.verify import verified
 from events.base import Event
 from events.words import Reason
 from functions.allowance import AllowanceRecord
+from functions.aws.alarms import Alarms
 from functions.aws.bus import Bus, PublishError
 from functions.aws.definitions import Definitions
 from functions.aws.drops import Drops, Examine
 from functions.aws.endpoints import Endpoints
 from functions.aws.evidence import TrafficMetrics
+from functions.aws.inventory import Inventory
 from functions.aws.jobs import Jobs
 from functions.aws.ledger import Ledger
 from functions.aws.objects import Objects
 from functions.aws.registry import Registry
+from functions.aws.scaling import ScalableTargets
 from functions.aws.schedules import Schedules
 from functions.definition import Deployed
 from functions.drops import Checked, Dataset, Folder
@@ -29,6 +32,7 @@ from functions.drops import Fault as DropFault
 from functions.endpoint import Traffic
 from functions.evidence import Entry
 from functions.ledger import RECORDS, Record
+from functions.orphans import OrphanRecord
 from functions.turn import Told, Turn
 from tests.builders import MODEL, NAMES
 from tests.fakes.account.account import Account
@@ -41,12 +45,14 @@ from tests.fakes.account.messages import Answer, Asked, RefusedError
 from tests.fakes.account.recent import Recent
 from tests.fakes.account.registry import Registry as RegistryOfAws
 from tests.fakes.account.s3 import S3
+from tests.fakes.alarms import FakeAlarms
 from tests.fakes.bus import Envelope
 from tests.fakes.calls import CrashError
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.endpoints import _Fleet
 from tests.fakes.objects import FakeObjects
+from tests.fakes.scaling import FakeScaling
 from tests.fakes.stage import SWEEP_EVERY, Stage
 from tests.simulation.callsites import Mode, Site, calling
 from tests.simulation.chaos import Chaos
@@ -54,7 +60,7 @@ from tests.simulation.fakes import WatchedEndpoints, _by_version
 from tests.simulation.invariants import hold
 from tests.simulation.world import World, deployed
 
-_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord)
+_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord, OrphanRecord)
 _KINDS = {record.kind: record for record in _ALL}
 _AFTER = frozenset({Mode.CRASH_AFTER, Mode.TIMED_OUT, Mode.LOST_ANSWER})
 _CODES = {
@@ -179,7 +185,10 @@ class Real:
     jobs: Jobs
     registry: Registry
     endpoints: Endpoints
+    inventory: Inventory
     traffic: TrafficMetrics
+    alarms: Alarms
+    scaling: ScalableTargets
 
     max_running = 20
 
@@ -218,7 +227,10 @@ def real(
         jobs=Jobs(client("sagemaker")),
         registry=Registry(client("sagemaker"), NAMES),
         endpoints=Endpoints(client("sagemaker"), client("sagemaker-runtime"), NAMES),
+        inventory=Inventory(client("sagemaker"), NAMES),
         traffic=TrafficMetrics(client("cloudwatch"), NAMES),
+        alarms=FakeAlarms(),
+        scaling=FakeScaling(),
     )
 
 
@@ -252,7 +264,7 @@ class WiredWorld(World):
         self.unit = ""
         """Whose turn it is."""
         self._mode: Mode | None = None
-        super().__init__(AtCalls(0), tell=tell, thrift=thrift)
+        super().__init__(AtCalls(0), tell=tell, thrift=thrift, strategy="stepped")
 
     def _cast(self, deployed: Deployed) -> None:
         super()._cast(deployed)
