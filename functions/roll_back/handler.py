@@ -13,6 +13,7 @@ from functions.aws.refusals import MissingError, NoRoomError, RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
 from functions.ledger import (
+    MOST_RESTORES,
     RETRY_AFTER,
     Champion,
     EndpointRecord,
@@ -32,7 +33,6 @@ from functions.roll_back.decide import (
     decide,
 )
 from functions.roll_back.records import (
-    MOST_RESTORES,
     began,
     freed,
     left,
