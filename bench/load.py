@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import select
+import socket
 import time
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Final
+
+_READ_BYTES: Final = 2**16
+_PATIENCE: Final = 30.0  # seconds, for answers that are owed at the end
 
 
 @dataclass(frozen=True)
@@ -25,71 +28,84 @@ class Load:
         return self.latencies[min(int(share * len(self.latencies)), len(self.latencies) - 1)]
 
 
-class _Client(asyncio.Protocol):
-    """Knows just enough HTTP to tell where an answer ends."""
+class Client:
+    """One connection with one request under way; knows just enough HTTP to tell its end."""
 
-    def __init__(self, request: bytes, until: float) -> None:
-        self.latencies: list[float] = []
-        self.failures = 0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._request, self._until, self._buffer = request, until, b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._ask()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found or len(body) < _length(head):
-            return
-        now = time.perf_counter()
-        self.latencies.append(now - self._asked)
-        self.failures += not head.startswith(b"HTTP/1.1 200")
-        if now < self._until:
-            self._ask()
-        else:
-            self._transport.close()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def _ask(self) -> None:
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(0.0)
+        self.asked = 0.0
         self._buffer = b""
-        self._asked = time.perf_counter()
-        self._transport.write(self._request)
+
+    def ask(self, request: bytes) -> None:
+        self.asked = time.perf_counter()
+        sent = self.socket.send(request)
+        if sent < len(request):
+            raise BlockingIOError("the request does not fit into the socket's buffer")
+
+    def answer(self) -> bytes | None:
+        """A whole answer, once it is there."""
+        data = self.socket.recv(_READ_BYTES)
+        if not data:
+            raise ConnectionResetError("the server hung up")
+        if self._buffer:
+            data = self._buffer + data
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or len(data) < end + 4 + _length(data[:end]):
+            self._buffer = data
+            return None
+        self._buffer = b""
+        return data
 
 
 def measure(port: int, request: bytes, *, connections: int, seconds: float) -> Load:
-    return _run(lambda: _measure(port, request, connections=connections, seconds=seconds))
-
-
-async def _measure(port: int, request: bytes, *, connections: int, seconds: float) -> Load:
-    loop = asyncio.get_running_loop()
+    clients = {client.socket.fileno(): client for client in _clients(port, connections)}
+    poll = select.epoll()
+    for number in clients:
+        poll.register(number, select.EPOLLIN)
     began = time.perf_counter()
-    clients: list[_Client] = []
-    for _ in range(connections):
-        _, client = await loop.create_connection(
-            lambda: _Client(request, began + seconds), "127.0.0.1", port
-        )
-        clients.append(client)
-    await asyncio.gather(*(client.done for client in clients))
-    latencies = sorted(latency for client in clients for latency in client.latencies)
-    failures = sum(client.failures for client in clients)
-    return Load(time.perf_counter() - began, tuple(latencies), failures)
+    for client in clients.values():
+        client.ask(request)
+    try:
+        latencies, failures = _rounds(poll, clients, request, until=began + seconds)
+        return Load(time.perf_counter() - began, tuple(sorted(latencies)), failures)
+    finally:
+        poll.close()
+        for client in clients.values():
+            client.socket.close()
 
 
-def _run(main: Callable[[], Coroutine[Any, Any, Load]]) -> Load:
-    import uvloop
+def _rounds(
+    poll: select.epoll, clients: dict[int, Client], request: bytes, *, until: float
+) -> tuple[list[float], int]:
+    latencies: list[float] = []
+    failures, owed = 0, len(clients)
+    while owed:
+        ready = poll.poll(_PATIENCE)
+        if not ready:
+            raise TimeoutError(f"{owed} answers did not come")
+        for number, _ in ready:
+            client = clients[number]
+            answer = client.answer()
+            if answer is None:
+                continue
+            now = time.perf_counter()
+            latencies.append(now - client.asked)
+            failures += not answer.startswith(b"HTTP/1.1 200")
+            if now < until:
+                client.ask(request)
+            else:
+                owed -= 1
+    return latencies, failures
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())
+
+def _clients(port: int, count: int) -> list[Client]:
+    return [Client(port) for _ in range(count)]
 
 
 def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    raise ValueError(f"an answer without a length: {head!r}")
+    start = head.find(b"ength: ")  # servers write the name in upper or lower case
+    if start < 0:
+        raise ValueError(f"an answer without a length: {head!r}")
+    return int(head[start + 7 :].split(b"\r\n", 1)[0])

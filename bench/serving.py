@@ -1,46 +1,37 @@
-"""`python -m bench.serving`: our server beside FastAPI on uvicorn, same model, same load, one run.
+"""`python -m bench.serving [peer …]`: our server beside others, same model, same load, one run.
 
-Servers are loaded in turn, never together, each as one process with one torch thread; the load
-comes from this process. The turns are short and repeated, so that whatever else the machine does
-meets both: a cell is the middle one of its turns, and a ratio compares turns that are neighbours.
+Servers are loaded in turn, never together (one is stopped while the other works), each on one core
+with one torch thread; the load comes from this process, on another core where there is one. The
+turns are short and repeated, so that whatever else the machine does meets both: a cell is the
+middle one of its turns, and a ratio compares turns that are neighbours. The processor's time for a
+request is told beside the rate: it is the same on a busy machine. `--cores all` gives every server
+all cores, which favours those of several processes.
 The digits model is not trained: its weights do not change its speed.
 """
 
 from __future__ import annotations
 
-import http.client
+import argparse
+import io
 import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.load import Load, measure
-from training.artifact import write
-from training.container import TrainingJob
-from training.task import Code, load
+import numpy as np
 
-_ROOT: Final = Path(__file__).parents[1]
+from bench.contenders import PEERS, Running, artifact, request, running, sluice
+from bench.load import Load, measure
+
 _CONNECTIONS: Final = (1, 16, 64)
 _TURNS: Final = 5
 _SECONDS: Final = 1.0
-_START_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True)
-class Contender:
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    port: int
+_ROWS: Final = 32  # of a request, where formats are compared
 
 
 @dataclass(frozen=True)
@@ -49,138 +40,152 @@ class Turn:
 
     ours: Load
     peer: Load
+    ours_cpu: float  # seconds a request
+    peer_cpu: float
+
+    @property
+    def cheaper(self) -> float:
+        return self.peer_cpu / self.ours_cpu
 
     @property
     def ratio(self) -> float:
         return self.ours.rate / self.peer.rate
 
+    def slower(self, share: float) -> float:
+        """Our latency as a share of the peer's."""
+        return self.ours.quantile(share) / self.peer.quantile(share)
 
-def main() -> int:
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = _arguments(arguments)
+    cores = _part(asked.cores)
     with tempfile.TemporaryDirectory() as scratch:
         base = Path(scratch)
-        digest = _artifact(base / "model")
-        ours, peer = _ours(base, digest), _fastapi(base)
-        with _running(ours) as (process, start), _running(peer) as (peer_process, peer_start):
-            turns = {count: _turns(ours.port, peer.port, count) for count in _CONNECTIONS}
-            resident = f"{_resident(process.pid):.0f} and {_resident(peer_process.pid):.0f} MiB"
-    failures = sum(_failures(each) for each in turns.values())
-    _write(_table(turns))
-    _write(
-        [
-            "",
-            f"start {start:.1f} s and {peer_start:.1f} s; resident {resident}; not 200: {failures}",
-        ]
-    )
+        digest = artifact(base / "model")
+        with running(sluice(base, digest), cores=cores) as ours:
+            _write(_HEAD)
+            failures = sum(_against(ours, name, base, cores) for name in asked.peers or PEERS)
+            _write(f"\nsluice: start {ours.start:.1f} s, resident {ours.resident:.0f} MiB\n")
+            _formats(ours)
     return int(failures > 0)
 
 
-def _ours(base: Path, digest: str) -> Contender:
-    port = _free_port()
-    environment = {
-        "SAGEMAKER_BASE_DIR": str(base),
-        "SAGEMAKER_BIND_TO_PORT": str(port),
-        "SLUICE_HOST": "127.0.0.1",
-        "SLUICE_MODEL": "digits",
-        "SLUICE_VERSION": "1",
-        "SLUICE_MODEL_DIGEST": digest,
-    }
-    return Contender("sluice", [sys.executable, "-m", "serving", "serve"], environment, port)
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.serving", description=__doc__.split("\n")[0])
+    parser.add_argument("peers", nargs="*", choices=[*PEERS, []], help="all when none is named")
+    parser.add_argument("--cores", choices=["one", "all"], default="one")
+    return parser.parse_args(arguments)
 
 
-def _fastapi(base: Path) -> Contender:
-    port = _free_port()
-    module = "bench.peers.fastapi_serving"
-    command = [sys.executable, "-m", module, str(base / "model"), str(port)]
-    return Contender("fastapi", command, {}, port)
+def _part(cores: str) -> set[int] | None:
+    """The server on one core and the load, which is here, on another."""
+    free = sorted(os.sched_getaffinity(0))
+    if cores == "all" or len(free) < 2:
+        return None
+    os.sched_setaffinity(0, {free[1]})
+    return {free[0]}
 
 
-def _turns(ours: int, peer: int, connections: int) -> list[Turn]:
-    request = _request()
-
-    def load(port: int, seconds: float = _SECONDS) -> Load:
-        return measure(port, request, connections=connections, seconds=seconds)
-
-    load(ours, 0.3)
-    load(peer, 0.3)
-    return [Turn(load(ours), load(peer)) for _ in range(_TURNS)]
-
-
-@contextmanager
-def _running(contender: Contender) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        contender.command,
-        cwd=_ROOT,
-        env={"PATH": os.environ["PATH"], **contender.environment},
-        stderr=subprocess.DEVNULL,
+def _against(ours: Running, name: str, base: Path, cores: set[int] | None) -> int:
+    with running(PEERS[name](base), cores=cores) as peer:
+        turns = {connections: _turns(ours, peer, connections) for connections in _CONNECTIONS}
+        for connections, each in turns.items():
+            _write(_line(name, connections, each))
+        resident = f"start {peer.start:.1f} s, resident {peer.resident:.0f} MiB"
+    failures = sum(
+        turn.ours.failures + turn.peer.failures for each in turns.values() for turn in each
     )
-    try:
-        while not _healthy(contender.port):
-            if process.poll() is not None or time.perf_counter() - began > _START_SECONDS:
-                raise RuntimeError(f"{contender.name} did not start: {contender.command}")
-            time.sleep(0.01)
-        yield process, time.perf_counter() - began
-    finally:
-        process.terminate()
-        process.wait()
+    _write(f"| {name}: {resident}, not 200: {failures} |")
+    ours.go_on()
+    return failures
 
 
-def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def _turns(ours: Running, peer: Running, connections: int) -> list[Turn]:
+    def load(one: Running, other: Running, seconds: float = _SECONDS) -> tuple[Load, float]:
+        other.pause()
+        one.go_on()
+        asked, port, before = one.contender.request, one.contender.port, one.computed
+        load = measure(port, asked, connections=connections, seconds=seconds)
+        return load, (one.computed - before) / len(load.latencies)
+
+    load(ours, peer, 0.3)
+    load(peer, ours, 0.3)
+    turns = []
+    for _ in range(_TURNS):
+        (mine, cpu), (theirs, their_cpu) = load(ours, peer), load(peer, ours)
+        turns.append(Turn(mine, theirs, cpu, their_cpu))
+    return turns
 
 
-def _artifact(folder: Path) -> str:
-    code = Code.find("digits", root=_ROOT)
-    model = load(code.model_py, name="model.py").build()
-    job = TrainingJob("digits", "0" * 12, "0" * 64, "0" * 64, "1")
-    columns = tuple(f"pixel_{index}" for index in range(64))
-    return write(folder, model=model, columns=columns, code=code, job=job)
+def _formats(ours: Running) -> None:
+    """What a body costs in each format, for one row and for many, as a multiple of JSON's rate."""
+    _write("| rows a request | format | rps | of JSON |\n|---|---|---|---|")
+    warm = request(body=_arrow(_rows(1)), content_type=_WRITERS["arrow"][0])
+    measure(ours.contender.port, warm, connections=1, seconds=0.1)
+    for rows in (1, _ROWS):
+        bodies = {name: write(_rows(rows)) for name, (_, write) in _WRITERS.items()}
+        asked = {
+            name: request(body=body, content_type=_WRITERS[name][0])
+            for name, body in bodies.items()
+        }
+        rates: dict[str, list[float]] = {name: [] for name in asked}
+        for _ in range(_TURNS):
+            for name, one in asked.items():
+                load = measure(ours.contender.port, one, connections=16, seconds=_SECONDS / 2)
+                assert not load.failures, f"{name} was refused"
+                rates[name].append(load.rate)
+        for name, found in rates.items():
+            ratio = median(a / b for a, b in zip(found, rates["json"], strict=True))
+            _write(f"| {rows} | {name} | {median(found):.0f} | {ratio:.2f} |")
 
 
-def _request() -> bytes:
-    body = json.dumps({"instances": [[float(index % 17) for index in range(64)]]}).encode()
-    head = (
-        "POST /invocations HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def _rows(count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return np.resize(np.arange(17, dtype=np.float32), (count, 64))
 
 
-def _resident(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return int(line.split()[1]) / 1024
+def _npy(rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, rows, allow_pickle=False)
+    return sink.getvalue()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+def _arrow(rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> bytes:
+    import pyarrow as pa
+
+    batch = pa.record_batch({f"pixel_{index}": rows[:, index] for index in range(64)})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()
 
 
-def _failures(turns: list[Turn]) -> int:
-    return sum(turn.ours.failures + turn.peer.failures for turn in turns)
+_Rows = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+_WRITERS: Final[dict[str, tuple[str, Callable[[_Rows], bytes]]]] = {
+    "json": ("application/json", lambda rows: json.dumps({"instances": rows.tolist()}).encode()),
+    "npy": ("application/x-npy", _npy),
+    "arrow": ("application/vnd.apache.arrow.stream", _arrow),
+}
+
+_HEAD: Final = (
+    "| peer | connections | sluice rps | p50 ms | p99 ms | CPU us | peer rps | p50 ms | p99 ms"
+    " | CPU us | ratio | least | most | CPU ratio | p50 share | p99 share |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
 
 
-def _table(turns: Mapping[int, list[Turn]]) -> list[str]:
-    lines = [
-        "| connections | sluice rps | p50 ms | p99 ms | fastapi rps | p50 ms | p99 ms"
-        " | ratio | least | most |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+def _line(name: str, connections: int, each: list[Turn]) -> str:
+    mine, theirs = _middle(turn.ours for turn in each), _middle(turn.peer for turn in each)
+    ratios = sorted(turn.ratio for turn in each)
+    cells = [
+        name,
+        str(connections),
+        *_cells(mine, median(turn.ours_cpu for turn in each)),
+        *_cells(theirs, median(turn.peer_cpu for turn in each)),
+        *(f"{ratio:.1f}" for ratio in (median(ratios), ratios[0], ratios[-1])),
+        f"{median(turn.cheaper for turn in each):.1f}",
+        *(f"{median(turn.slower(share) for turn in each):.2f}" for share in (0.5, 0.99)),
     ]
-    for connections, each in turns.items():
-        mine, theirs = _middle(turn.ours for turn in each), _middle(turn.peer for turn in each)
-        ratios = sorted(turn.ratio for turn in each)
-        spread = f"{median(ratios):.1f} | {ratios[0]:.1f} | {ratios[-1]:.1f}"
-        lines.append(f"| {connections} | {_cells(mine)} | {_cells(theirs)} | {spread} |")
-    return lines
+    return f"| {' | '.join(cells)} |"
 
 
 def _middle(loads: Iterable[Load]) -> Load:
@@ -188,13 +193,14 @@ def _middle(loads: Iterable[Load]) -> Load:
     return ordered[len(ordered) // 2]
 
 
-def _cells(load: Load) -> str:
+def _cells(load: Load, cpu: float) -> tuple[str, ...]:
     p50, p99 = load.quantile(0.5) * 1000, load.quantile(0.99) * 1000
-    return f"{load.rate:.0f} | {p50:.2f} | {p99:.2f}"
+    return f"{load.rate:.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{1e6 * cpu:.0f}"
 
 
-def _write(lines: Sequence[str]) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

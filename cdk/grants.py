@@ -77,6 +77,8 @@ def _table(p: Places) -> Grants:
             _allow(
                 ["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")
             ),
+            _allow(["cloudwatch:DescribeAlarms"], p.alarms()),
+            _unscaling(),
             _pass(p.roles.serving),
         ],
         "step_rollout": [
@@ -84,6 +86,7 @@ def _table(p: Places) -> Grants:
             *_steering(p),
             *_reading_versions(p),
             _allow(["cloudwatch:GetMetricData"], "*"),
+            _scaling(),
             *_scheduling(p),
         ],
         "roll_back": [
@@ -95,6 +98,8 @@ def _table(p: Places) -> Grants:
                 p.sagemaker("endpoint-config"),
             ),
             _allow(["sagemaker:DeleteEndpoint"], p.sagemaker("endpoint")),
+            _scaling(),
+            _unscaling(),
             *_reading_versions(p),
             _allow(
                 ["sagemaker:UpdateModelPackage"],
@@ -152,6 +157,28 @@ def _steering(p: Places) -> list[iam.PolicyStatement]:
         _allow(["sagemaker:CreateEndpointConfig"], p.sagemaker("endpoint-config")),
         *_reading(p, "datasets/*"),
     ]
+
+
+def _scaling() -> iam.PolicyStatement:
+    """A scalable target has a name of its own that nobody knows before."""
+    return _allow(
+        [
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+        ],
+        "*",
+    )
+
+
+def _unscaling() -> iam.PolicyStatement:
+    return _allow(
+        [
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:DeregisterScalableTarget",
+        ],
+        "*",
+    )
 
 
 def _inspecting(p: Places) -> list[iam.PolicyStatement]:

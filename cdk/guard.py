@@ -40,8 +40,11 @@ def without_resource(stack: SluiceStack) -> Iterable[tuple[IConstruct, str]]:
     roles = stack.roles
     for role in (roles.training, roles.evaluation, roles.serving):
         yield role, "PutMetricData (held to SageMaker's namespace) and ECR login take no resource"
+    targets = "a scalable target's name is Application Auto Scaling's, and known to nobody before"
+    yield stack.handlers["step_rollout"].role, f"GetMetricData takes no resource; {targets}"
+    yield stack.handlers["start_rollout"].role, targets
+    yield stack.handlers["roll_back"].role, targets
     yield stack.handlers["sweep"].role, "SageMaker's List calls only read, and take no resource"
-    yield stack.handlers["step_rollout"].role, "GetMetricData only reads, and takes no resource"
 
 
 def wildcards(stage: Stage, stack: SluiceStack) -> list[tuple[str, str]]:
@@ -73,6 +76,7 @@ def wildcards(stage: Stage, stack: SluiceStack) -> list[tuple[str, str]]:
                 "training-job",
             )
         ),
+        (f"arn:<AWS::Partition>:cloudwatch:{_OF_ACCOUNT}:alarm:{stage.prefix}-*", named),
         (f"arn:<AWS::Partition>:scheduler:{_OF_ACCOUNT}:schedule/{stage.prefix}/*", named),
         (f"arn:<AWS::Partition>:ssm:{_OF_ACCOUNT}:{parameters}", "One parameter for each model"),
     ]

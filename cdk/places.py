@@ -31,6 +31,9 @@ class Places:
     def artifacts(self, path: str) -> str:
         return f"{self.storage.artifacts.bucket_arn}/{path}"
 
+    def alarms(self) -> str:
+        return self._arn("cloudwatch", f"alarm:{self.stage.prefix}-*")
+
     def schedules(self) -> str:
         return self._arn("scheduler", f"schedule/{self.stage.prefix}/*")
 

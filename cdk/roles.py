@@ -43,6 +43,7 @@ class ExecutionRoles(Construct):
         )
         self.serving = self._role("Serving", "serve", "Endpoints/*")
         self.serving.add_to_policy(_allow(_READ, [f"{artifacts}/runs/*"]))
+        self.serving.add_to_policy(_allow(["cloudwatch:DescribeAlarms"], [self._alarms()]))
         for role in (self.training, self.evaluation, self.serving):
             role.add_to_policy(_allow(["s3:ListBucket"], [data, artifacts, self._assets()]))
 
@@ -52,6 +53,12 @@ class ExecutionRoles(Construct):
         qualifier = cdk_.DefaultStackSynthesizer.DEFAULT_QUALIFIER
         name = f"cdk-{qualifier}-assets-{stack.account}-{stack.region}"
         return f"arn:{stack.partition}:s3:::{name}"
+
+    def _alarms(self) -> str:
+        """Those that SageMaker looks at while it deploys under guardrails."""
+        stack = cdk_.Stack.of(self)
+        where = f"cloudwatch:{stack.region}:{stack.account}"
+        return f"arn:{stack.partition}:{where}:alarm:{self._stage.prefix}-*"
 
     def _role(self, id_: str, purpose: str, log_group: str) -> iam.Role:
         stack = cdk_.Stack.of(self)

@@ -4,7 +4,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from cli.errors import BadInputError, CliError, EvidenceError
 from cli.home import FOLDER, Home, choose
 from cli.live import Live
 from cli.logs import follow, group_of, lines
+from cli.plan import plan_of
 from cli.status import status_of
 from cli.up import PORT, STEPS, Up, bring_up
 from cli.verify import verified
@@ -239,6 +240,16 @@ def approve(
         _wait(home, json, within, lambda watch: watch.version(model, version))
     else:
         _told(json, found.__dict__, f"version {version} of {model} is approved")
+
+
+@app.command()
+def plan(context: typer.Context, model: Model, json: Json = False) -> None:
+    """What the model's next rollout takes: phases, instances, time and cost."""
+    found = plan_of(context.obj.home, model)
+    if json:
+        print(render.as_json(asdict(found)))
+    else:
+        render.plan(_console(json), found)
 
 
 @app.command()

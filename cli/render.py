@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from cli.plan import RolloutPlan
 from cli.status import ModelStatus, Status
 from functions.evidence import Evidence
 from functions.ledger import DropRecord, Record, RolloutRecord, RunRecord
@@ -106,6 +108,25 @@ def runs_table(runs: Iterable[RunRecord]) -> Table:
             Text((f"{run.reason}: " if run.reason else "") + run.message),
         )
     return table
+
+
+def plan(console: Console, found: RolloutPlan) -> None:
+    """The phases of a rollout that has not begun, and what may be done better."""
+    console.print(
+        f"{found.model}: {found.strategy}, {found.count} x {found.instance} a variant",
+        highlight=False,
+    )
+    table = Table(box=None)
+    for heading in ("phase", "instances", "waits", "USD"):
+        table.add_column(heading)
+    for each in found.phases:
+        cost = "?" if each.cost is None else f"{each.cost:.2f}"
+        waits = str(timedelta(seconds=round(each.seconds)))
+        table.add_row(Text(each.name), str(each.instances), waits, cost)
+    console.print(table)
+    console.print("beside the waits: as long as SageMaker takes for its machines", highlight=False)
+    if found.advice:
+        console.print(Text(f"! {found.advice}"))
 
 
 def timeline(history: Sequence[Evidence]) -> Table:

@@ -6,7 +6,7 @@ a mistake costs a line at deploy time and not a job.
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +23,8 @@ from events.words import is_model_name
 from functions import prices
 from functions.judgement import Evaluation, Gates, deciding, scores
 from functions.names import digest_of
-from functions.sections import Dollars, Instance, Pause, Seconds, Section, Share, Text
+from functions.sections import Dollars, Instance, Pause, Seconds, Section, Text
+from functions.strategy import Fault, Rollout, Watch
 
 
 class DefinitionError(ValueError):
@@ -202,53 +203,12 @@ class Serving(Section):
     instances: tuple[Instance, ...] = Field(default=("ml.g5.xlarge",), min_length=1)
     """In the order of preference: where the quota of one is used up, the next one is asked for, for
     champion and challenger alike."""
+    count: int = Field(default=1, ge=1, le=_MANY)
+    """Instances of a variant at its beginning; a champion that was scaled out keeps its own."""
     max_batch: int = Field(default=32, ge=1, le=1024)
     """Rows that are computed together at most."""
     latency: Seconds = 0.25
     """The slowest acceptable p99 of the model's answer."""
-
-
-Rule = Literal["errors", "refused", "slower"]
-"""What a challenger is compared with the champion by."""
-
-
-class Rollout(Section):
-    """`[rollout]`: how traffic moves and what it takes."""
-
-    strategy: Literal["stepped"] = "stepped"
-    """Champion and challenger side by side; traffic moves by weights."""
-    steps: tuple[int, ...] = (5, 25, 50, 100)
-    """Percent of traffic on the challenger, rising, ending at 100."""
-    bake: Seconds = 600
-    """How long each step is watched before its evidence is judged."""
-    min_requests: int = Field(default=20, ge=1)
-    """Requests the challenger must have answered within a step before it moves on."""
-    promote_requests: int = Field(default=100, ge=1)
-    """Requests over the whole rollout before promotion."""
-    max_errors: Share = 0.005
-    """Share of its requests that a challenger may fail or refuse beyond the champion's."""
-    max_slower: Share = 0.005
-    """Share of its answers beyond the champion's that may be slower than the champion's p99."""
-    false_alarm: Share = 0.01
-    """Chance that a rollout of an equally good challenger is taken back by the comparison."""
-    look: Seconds = 60
-    """How often the arms are compared within a bake; bad news does not wait for its end."""
-    dry_run: tuple[Rule, ...] = ()
-    """Comparisons that only tell what they would have done: `errors`, `refused`, `slower`."""
-
-    @model_validator(mode="after")
-    def _rise_to_all(self) -> "Rollout":
-        rising = all(a < b for a, b in zip(self.steps, self.steps[1:], strict=False))
-        if not self.steps or not rising or self.steps[0] < 1 or self.steps[-1] != 100:
-            raise ValueError(f"steps must rise from at least 1 to 100 percent, not {self.steps}")
-        return self
-
-
-class Watch(Section):
-    """`[watch]`: the time after promotion."""
-
-    keep_warm: Seconds = 3600
-    """The old champion stays that long, one weight change away; newer versions wait meanwhile."""
 
 
 class Definition(Section):
@@ -316,17 +276,42 @@ def read_definition(folder: Path) -> Definition:
 
 
 def definition_from(table: Mapping[str, Any], *, where: str) -> Definition:
-    """Check a parsed `model.toml`; raises DefinitionError with the first fault and a remedy."""
+    """Check a parsed `model.toml`; raises DefinitionError with every fault and its remedy."""
+    given = {key: _fixed(value) for key, value in table.items()}
+    faults = [*_apart(given), *_together(given)]
+    if faults:
+        raise DefinitionError(f"{where}: {_all_of(faults)}")
+    return Definition.model_validate(given)
+
+
+def _all_of(faults: Sequence[Fault]) -> str:
+    said = [f"[{key}]: {remedy}" if key else remedy for key, remedy in faults]
+    if len(said) == 1:
+        return said[0]
+    return f"{len(said)} faults: " + "; ".join(f"({n}) {one}" for n, one in enumerate(said, 1))
+
+
+def _apart(given: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong with single keys and sections."""
     try:
-        return Definition.model_validate({key: _fixed(value) for key, value in table.items()})
+        Definition.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = tuple(str(part) for part in first["loc"])
-        remedy = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            remedy = _nearest(path)
-        place = f"[{'.'.join(path)}]: " if path else ""
-        raise DefinitionError(f"{where}: {place}{remedy}") from error
+        for each in error.errors(include_url=False):
+            path = tuple(str(part) for part in each["loc"])
+            unknown = each["type"] == "extra_forbidden"
+            remedy = each["msg"].removeprefix("Value error, ")
+            yield ".".join(path), _nearest(path) if unknown else remedy
+
+
+def _together(given: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong with `[rollout]` on the instances of `[serving]`, each sound by itself."""
+    try:
+        rollout = Rollout.model_validate(given.get("rollout", {}))
+        serving = Serving.model_validate(given.get("serving", {}))
+    except ValidationError:
+        return
+    for key, said in rollout.faults(serving.instances, serving.count):
+        yield f"rollout.{key}", said
 
 
 def _fixed(value: object) -> object:

@@ -1,9 +1,11 @@
 """An endpoint as Sluice sees it: variants, their shares of traffic, and what they answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
+
+from functions.strategy import Guardrail
 
 GPU_MACHINE_IMAGE = "al2023-ami-sagemaker-inference-gpu-4-1"
 """SageMaker's machine image whose driver takes CUDA 13, which the serving image is built for."""
@@ -19,6 +21,10 @@ class EndpointView:
     weights: Mapping[str, int]
     """Percent of traffic by variant, as in effect."""
     failure: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Instances by variant."""
+    pending: bool = False
+    """Whether a deployment is told to be under way."""
     made: datetime | None = None
     """When it was made: one that was deleted and made again has another time."""
 
@@ -36,6 +42,16 @@ class Placement:
     artifact: str
     model_digest: str
     weight: int
+    count: int = 1
+    """Instances."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """In whose hands a deployment is: SageMaker's, which goes back when an alarm rings."""
+
+    plan: Guardrail
+    alarms: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from functions.machines import (
 from functions.machines import DropState as DropState
 from functions.machines import RolloutState as RolloutState
 from functions.machines import RunState as RunState
+from functions.scaling import Scaling
 from functions.witness import Witness
 
 RETRY_AFTER = timedelta(minutes=5)
@@ -283,7 +284,13 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     challenger: Champion
     champion: Champion | None
     config: str
-    """The endpoint configuration that holds both."""
+    """The endpoint configuration that holds the challenger, perhaps beside the champion."""
+    returns_to: str = ""
+    """The configuration of the champion alone, where the challenger takes its place."""
+    count: int = 1
+    """Instances of each variant."""
+    scaling: tuple[Scaling, ...] = ()
+    """How variants were scaled before the update, until they are again."""
     tried: tuple[str, ...] = ()
     """Those of other instance types, for which there was no room."""
     before: str | None = None
@@ -331,6 +338,11 @@ class RolloutRecord(Stateful[RolloutState, RolloutNews]):
     def alone(self) -> bool:
         """Whether it watches over a first version: there is nobody to give the traffic back to."""
         return self.state is RolloutState.WATCHING and self.champion is None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the challenger takes the champion's place instead of one beside it."""
+        return self.champion is not None and self.champion.variant == self.challenger.variant
 
 
 RECORDS: tuple[type[Record], ...] = (DropRecord, RunRecord, EndpointRecord, RolloutRecord)

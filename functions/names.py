@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+ALARMS = ("errors", "latency")
+"""What each variant of an endpoint is watched for."""
 VARIANTS = ("blue", "green")
 """The two variants of every endpoint; champion and challenger take turns in them."""
 
@@ -62,6 +64,9 @@ class Names:
 
     def alarm(self, model: str, variant: str, what: str) -> str:
         return f"{self.prefix}-{model}-{variant}-{what}"
+
+    def alarms(self, model: str, variant: str) -> tuple[str, ...]:
+        return tuple(self.alarm(model, variant, what) for what in ALARMS)
 
     def definition_parameter(self, model: str) -> str:
         return f"/{self.prefix.replace('-', '/', 1)}/models/{model}"

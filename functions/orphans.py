@@ -9,7 +9,7 @@ from typing import ClassVar
 from events.catalog import PersonPaged
 from events.words import Reason
 from functions.ledger import MOST_RESTORES, EndpointRecord, Record, RolloutRecord, RunRecord
-from functions.machines import RunState
+from functions.machines import RolloutState, RunState
 from functions.names import Names, rollout_id
 
 INSPECTED_EVERY = timedelta(hours=1)
@@ -18,6 +18,7 @@ LOOKED_BACK = timedelta(days=1)
 be lost, and none looks through the history."""
 YOUNG = timedelta(minutes=15)
 """What is younger may belong to a function that is in the middle of its work."""
+_PROMOTED = frozenset({RolloutState.WATCHING, RolloutState.COMPLETED})
 _ALIVE = frozenset({RunState.STARTING, RunState.PARKED, RunState.TRAINING, RunState.EVALUATING})
 
 
@@ -82,12 +83,17 @@ def owns_endpoint(endpoint: EndpointRecord | None) -> bool:
     return endpoint is not None and (endpoint.champion or endpoint.rollout) is not None
 
 
-def owns_config(rollout: RolloutRecord | None, config: str, names: Names) -> bool:
-    """Whether a rollout asked for it, or its version was placed alone by it since."""
+def owns_config(rollout: RolloutRecord | None, found: Found, names: Names) -> bool:
+    """Whether a rollout asked for it, or its version was placed alone by it since.
+
+    A champion is given the endpoint alone before guardrails let its place be taken.
+    """
     if rollout is None:
         return False
-    asked = {rollout.config, rollout.before, *rollout.tried}
-    return config in asked or config in _placed_alone(rollout, names)
+    asked = {rollout.config, rollout.before, rollout.returns_to, *rollout.tried}
+    guarded = rollout.definition.rollout.strategy == "guardrail" and rollout.state in _PROMOTED
+    stands_alone = guarded and found.versions == (rollout.version,)
+    return found.name in asked or found.name in _placed_alone(rollout, names) or stands_alone
 
 
 def _placed_alone(rollout: RolloutRecord, names: Names) -> set[str]:

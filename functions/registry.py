@@ -26,6 +26,8 @@ class Version:
     """S3 URI of model.tar.gz."""
     description: str = ""
     """What the gate said of it."""
+    marketplace: bool = False
+    """Whether its container is a product of the AWS Marketplace."""
     comment: str = ""
     """What whoever approved or rejected it said, the gate's first word aside."""
 

@@ -4,14 +4,16 @@ from functions.endpoint import GPU_MACHINE_IMAGE, EndpointView, Placement, Stand
 from functions.ledger import Champion, RolloutRecord, RolloutState
 
 
-def placements(champion: Champion | None, challenger: Champion) -> tuple[Placement, ...]:
-    """Who stands where: all traffic with the champion, or with a first version."""
-    if champion is None:
-        return (placed(challenger, 100),)
-    return (placed(champion, 100), placed(challenger, 0))
+def placements(
+    champion: Champion | None, challenger: Champion, *, count: int = 1
+) -> tuple[Placement, ...]:
+    """Who stands where: all traffic with the champion, or with whoever stands there alone."""
+    if champion is None or champion.variant == challenger.variant:
+        return (placed(challenger, 100, count),)
+    return (placed(champion, 100, count), placed(challenger, 0, count))
 
 
-def placed(who: Champion, weight: int) -> Placement:
+def placed(who: Champion, weight: int, count: int = 1) -> Placement:
     """A version in its variant."""
     return Placement(
         variant=who.variant,
@@ -19,6 +21,7 @@ def placed(who: Champion, weight: int) -> Placement:
         artifact=who.artifact,
         model_digest=who.model_digest,
         weight=weight,
+        count=count,
     )
 
 
@@ -47,7 +50,7 @@ def meddled(rollout: RolloutRecord, view: EndpointView) -> str | None:
     """
     if not view.in_service or rollout.before is None:
         return None
-    if view.config not in {rollout.config, rollout.before, *rollout.tried}:
+    if view.config not in {rollout.config, rollout.before, rollout.returns_to, *rollout.tried}:
         return f"the endpoint has {view.config}, which this rollout did not ask for"
     if rollout.made_at is not None and view.made not in {None, rollout.made_at}:
         return "the endpoint was deleted and made again"
@@ -66,5 +69,5 @@ def _asked_for(rollout: RolloutRecord) -> set[int | None]:
     """The last weight and, as long as that may not be in effect, the one before it."""
     if rollout.state is RolloutState.WATCHING:
         return {rollout.weight}
-    steps = (0, *rollout.definition.rollout.steps)
+    steps = (0, *rollout.definition.rollout.stairs)
     return {rollout.weight, steps[max(rollout.step, 0)]}

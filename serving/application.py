@@ -55,6 +55,7 @@ class ModelApplication:
     metrics: Metrics
     log: Log
     clock: Callable[[], float] = time.monotonic
+    leaving: bool = False
     draining: bool = False
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class ModelApplication:
         return None
 
     def _ping(self) -> Response:
-        if self.draining:
+        if self.leaving or self.draining:
             return refusal(503, "DRAINING", "this server is shutting down")
         if (fault := self.batcher.fault()) is not None:
             return refusal(503, "MODEL_STALLED", fault)

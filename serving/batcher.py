@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from serving.budget import Budget
+from serving.columns import Rows
 from serving.line import Answered, Expired, Failed, Item, Line, Outcome, OutOfMemory, Part
-from serving.model import Rows
 from serving.pace import Pace
 
 _SHARE: Final = 8  # times what is free in the queue one client may hold while others are there

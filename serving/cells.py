@@ -6,10 +6,9 @@ from collections.abc import Callable
 from math import nan
 from typing import Final
 
-from serving.columns import Columns
+from serving.columns import Columns, Rows
 from serving.errors import BadInputError
 from serving.messages import Body
-from serving.model import Rows
 
 _SHOWN: Final = 40
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import BadRowsError, TooManyRowsError
-from serving.model import Rows
 
+Rows = NDArray[np.float32]
 _Values = Sequence[Sequence[float | None]]
 
 

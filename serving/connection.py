@@ -229,7 +229,7 @@ class Connection(asyncio.BufferedProtocol):
         traced = trace(self._headers)
         slot = _Slot(
             head_only=method == "HEAD",
-            close=not self._parser.should_keep_alive() or self._late or self._surplus,
+            close=self._is_last(),
             trace=traced,
             charge=self._charge,
         )
@@ -252,6 +252,10 @@ class Connection(asyncio.BufferedProtocol):
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is owed an answer
             self._respond(slot, self._application.failed(error))
 
+    def _is_last(self) -> bool:
+        alone = self._late or self._surplus or self._application.leaving
+        return alone or not self._parser.should_keep_alive()
+
     # Answers, in the order of the requests
 
     def _respond(self, slot: _Slot, response: Response) -> None:
@@ -273,6 +277,8 @@ class Connection(asyncio.BufferedProtocol):
             self._flush()
 
     def _flush(self) -> None:
+        if len(self._slots) == 1 and self._slots[0].response is None and not self._throttled:
+            return  # the common case: a request has come and is not answered yet
         ready, last = [], False
         while self._slots and self._slots[0].response is not None and not last:
             slot = self._slots.popleft()

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from serving.columns import Columns, some
+from serving.columns import Columns, Rows, some
 from serving.errors import BadInputError, BadRowsError, RequestError
 from serving.messages import Body
-from serving.model import Rows
 
 # A body of brackets alone goes deeper than msgspec follows.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -13,7 +13,7 @@ from itertools import count
 from math import inf
 from typing import Any, Final, NamedTuple
 
-from serving.model import Rows
+from serving.columns import Rows
 
 _REMEMBERED: Final = 1024  # clients
 

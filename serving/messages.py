@@ -61,7 +61,8 @@ class Application(Protocol):
     """What a connection needs to know of the server behind it."""
 
     headers: bytes
-    draining: bool
+    leaving: bool  # every answer is the last of its connection
+    draining: bool  # no request is begun any more
 
     def refused(self, status: int) -> None:
         """A request was answered before it was whole."""

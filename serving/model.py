@@ -15,15 +15,13 @@ from types import ModuleType
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from serving.columns import Rows
 from serving.errors import ModelError
 
-Rows = NDArray[np.float32]
 T = TypeVar("T")
 
 _WEIGHTS: Final = "model.safetensors"

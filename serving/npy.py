@@ -12,10 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.columns import Columns
+from serving.columns import Columns, Rows
 from serving.errors import BadInputError
 from serving.messages import Body
-from serving.model import Rows
 
 _MAGIC: Final = b"\x93NUMPY"
 _LENGTH_BYTES: Final = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}

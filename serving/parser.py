@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from serving.columns import Rows
 from serving.errors import RequestError
 from serving.messages import Request
-from serving.model import Rows
 from serving.payload import Payload
 
 LARGE: Final = 64 * 2**10  # bytes; about a millisecond

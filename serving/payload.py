@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,12 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
-from serving import cells, npy
-from serving.columns import Columns
+from serving import arrow, cells, npy
+from serving.columns import Columns, Rows
 from serving.errors import MediaTypeError
 from serving.instances import Instances
 from serving.messages import JSON, Body
-from serving.model import Rows
+from serving.parquet import ParquetReader
 
 CSV: Final = "text/csv"
 JSON_LINES: Final = ("application/jsonlines", "application/x-ndjson", "application/jsonl")
@@ -42,10 +41,10 @@ class Payload:
             CSV: partial(cells.rows, columns=self.columns),
             NPY: partial(npy.rows, columns=self.columns),
             **dict.fromkeys(JSON_LINES, instances.from_lines),
+            **dict.fromkeys(ARROW, partial(arrow.rows, columns=self.columns)),
         }
         if find_spec("pyarrow") is not None:
-            reads |= dict.fromkeys(ARROW, partial(_from_arrow, columns=self.columns))
-            reads |= dict.fromkeys(PARQUET, partial(_from_parquet, columns=self.columns))
+            reads |= dict.fromkeys(PARQUET, ParquetReader(self.columns).rows)
         object.__setattr__(self, "_reads", reads)
 
     def rows(self, body: Body, content_type: str) -> Rows:
@@ -55,8 +54,8 @@ class Payload:
         return read(body)
 
     def is_quick(self, content_type: str) -> bool:
-        """Whether all that reads it is there; to import Arrow takes a third of a second."""
-        return "serving.arrow" in sys.modules or _media_type(content_type) not in ARROW + PARQUET
+        """Whether it is read here; for the other the event loop must not wait."""
+        return _media_type(content_type) not in PARQUET
 
 
 def encode(answers: list[Any]) -> bytes:
@@ -65,15 +64,3 @@ def encode(answers: list[Any]) -> bytes:
 
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
-
-
-def _from_arrow(body: Body, columns: Columns) -> Rows:
-    from serving import arrow
-
-    return arrow.from_arrow(body, columns)
-
-
-def _from_parquet(body: Body, columns: Columns) -> Rows:
-    from serving import arrow
-
-    return arrow.from_parquet(body, columns)

@@ -1,4 +1,9 @@
-"""The life of the server: bind, answer, and on SIGTERM finish what was begun."""
+"""The life of the server: bind, answer, and on SIGTERM leave without losing a request.
+
+A client that has just sent on an open connection must not find it closed. So a server that is told
+to stop first goes on as before for a moment: it says so to pings, and with every answer that it is
+the connection's last. Then it stops listening, closes what is idle and finishes what was begun.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +32,9 @@ from serving.settings import Settings
 
 Post = Callable[[Callable[[], None]], object]
 
-DRAIN_SECONDS: Final = 24.0  # SageMaker kills after 30
+GRACE_SECONDS: Final = 1.0  # in which clients learn that they have to go elsewhere
+DRAIN_SECONDS: Final = 23.0  # after that; SageMaker kills after 30 in all
+_LOOK_SECONDS: Final = 0.1
 _BACKLOG: Final = 2048
 _RESERVE: Final = 16  # connections beyond the limit, for pings
 _FILES: Final = 64  # that are no connections
@@ -52,6 +59,15 @@ class Server:
             opened=self._opened,
             closed=self._closed,
         )
+
+    async def leave(self, *, seconds: float) -> None:
+        """Over sooner when nobody is there to be told, after a look at who was just coming."""
+        self.application.leaving = True
+        until = asyncio.get_running_loop().time() + seconds
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if not self.connections or asyncio.get_running_loop().time() >= until:
+                return
 
     async def drain(self, *, seconds: float) -> bool:
         """False when some answer is still owed at the end of the time."""
@@ -133,6 +149,7 @@ async def serve(model: Model, pace: Pace, settings: Settings, log: Log) -> bool:
         },
     )
     await told.wait()
+    await server.leave(seconds=GRACE_SECONDS)
     listening.close()
     drained = await server.drain(seconds=DRAIN_SECONDS)
     log.info("drained" if drained else "stopped with answers still owed")

@@ -12,9 +12,10 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from serving.columns import Rows
 from serving.errors import ModelError
 from serving.log import Log
-from serving.model import Golden, Rows
+from serving.model import Golden
 from serving.pace import Pace
 
 _SECONDS: Final = 0.05  # for the repetitions of one bucket

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -38,11 +40,11 @@ class Answers:
     classes: int
     calibration: Calibration | None = None
 
-    @property
+    @cached_property
     def confusion(self) -> Ints:
         return scores.confusion(self.labels, self.predicted, classes=self.classes)
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, float]:
         """What the rows cannot tell, such as the recall of a class without rows, is left out."""
         told = {name: float(value) for name, value in scores.plain(self.confusion).items()}
@@ -133,7 +135,7 @@ def compare(
     """Exact where there is an exact tool; every other score by a paired bootstrap."""
     classes = max(candidate.classes, champion.classes)
     ours, theirs = replace(candidate, classes=classes), replace(champion, classes=classes)
-    difference = ours.metrics.get(metric, np.nan) - theirs.metrics.get(metric, np.nan)
+    difference = _value(ours, metric) - _value(theirs, metric)
     if not np.isfinite(difference):
         raise ConfigError(
             "METRIC_UNKNOWN",
@@ -214,6 +216,15 @@ def _rows_of(metric: str, labels: Ints) -> slice | Ints | None:
         return slice(None)
     _, _, of_class = metric.partition("recall_")
     return np.flatnonzero(labels == int(of_class)) if of_class.isdecimal() else None
+
+
+def _value(answers: Answers, metric: str) -> float:
+    """A metric alone; not a number where these answers cannot tell it."""
+    if metric != "auroc":
+        return float(scores.plain(answers.confusion)[metric])
+    if answers.probabilities is None:
+        return math.nan
+    return paired.auroc(answers.labels, answers.probabilities)
 
 
 def _score(metric: str) -> Callable[[Ints], Floats]:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.intervals import Interval
 from training.scores import Floats, Ints
 
+Flags = NDArray[np.bool_]
 _NORMAL = NormalDist()
 
 
@@ -58,7 +60,7 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 def auroc(labels: Ints, probabilities: Floats) -> float:
     """Of class 1 of two, else the mean over the classes, each against the rest."""
-    parts = [_components(labels == c, probabilities[:, c])[0] for c in _told(labels, probabilities)]
+    parts = [_area(labels == c, probabilities[:, c]) for c in _told(labels, probabilities)]
     return float(np.mean(parts)) if parts else math.nan
 
 
@@ -101,23 +103,29 @@ def _told(labels: Ints, probabilities: Floats) -> list[int]:
     return [c for c in asked if 0 < counts[c] < len(labels)]
 
 
-def _components(positive: Floats, scores: Floats) -> tuple[float, Floats]:
+def _area(positive: Flags, scores: Floats) -> float:
+    """By the ranks of the positive rows: Mann and Whitney's statistic."""
+    m, n = int(positive.sum()), int((~positive).sum())
+    return float((_midranks(scores)[positive].sum() - m * (m + 1) / 2) / (m * n))
+
+
+def _components(positive: Flags, scores: Floats) -> tuple[float, Floats]:
     """The AUROC of one class, and how far each row moves it: the placements of DeLong."""
-    yes, no = scores[positive.astype(bool)], scores[~positive.astype(bool)]
+    yes, no = scores[positive], scores[~positive]
     m, n = len(yes), len(no)
     all_ranks = _midranks(np.concatenate([yes, no]))
     above = (all_ranks[:m] - _midranks(yes)) / n
     below = 1.0 - (all_ranks[m:] - _midranks(no)) / m
     area = float(above.mean())
     moved = np.empty(len(scores))
-    moved[positive.astype(bool)] = (above - area) / math.sqrt(m * max(m - 1, 1))
-    moved[~positive.astype(bool)] = (below - area) / math.sqrt(n * max(n - 1, 1))
+    moved[positive] = (above - area) / math.sqrt(m * max(m - 1, 1))
+    moved[~positive] = (below - area) / math.sqrt(n * max(n - 1, 1))
     return area, moved
 
 
 def _midranks(values: Floats) -> Floats:
     """Ranks from 1; equal values share the mean of theirs."""
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     ranked = values[order]
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
     ends = np.append(starts[1:], len(values))
@@ -126,8 +134,8 @@ def _midranks(values: Floats) -> Floats:
     return ranks
 
 
-def _average_precision(positive: Floats, scores: Floats) -> float:
-    order = np.argsort(-scores, kind="stable")
+def _average_precision(positive: Flags, scores: Floats) -> float:
+    order = np.argsort(-scores)
     ranked, found = scores[order], np.cumsum(positive[order])
     last = np.flatnonzero(np.concatenate([ranked[1:] != ranked[:-1], [True]]))
     found = found[last]

@@ -88,10 +88,12 @@ def _difference(axes: Axes, evaluation: Evaluation) -> None:
     axes.spines[["left", "top", "right"]].set_visible(False)
     if comparison is None:
         accuracy = evaluation.candidate.metrics["accuracy"]
+        silent = evaluation.failure is not None
+        which, why = ("", "gave no answers") if silent else ("first ", "is not there yet")
         _title(
             axes,
-            f"{evaluation.model}: the first candidate has accuracy {accuracy:.3f}",
-            f"run {evaluation.run}: there is no champion to compare it with",
+            f"{evaluation.model}: the {which}candidate has accuracy {accuracy:.3f}",
+            f"run {evaluation.run}: the champion to compare it with {why}",
         )
         axes.set_xlim(0.0, 1.0)
         axes.plot([accuracy], [0], "o", color=_CANDIDATE, markersize=9)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import torch
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from training import artifact
+from bench.peers.digits import Digits
 
 
 class Rows(BaseModel):
@@ -18,9 +17,7 @@ class Rows(BaseModel):
 
 
 def application(folder: Path) -> FastAPI:
-    torch.set_num_threads(1)
-    nothing = artifact.Pin("model of the bench")  # which has just written it
-    model = artifact.read(folder, pin=nothing, device=torch.device("cpu"))
+    model = Digits(folder)
     app = FastAPI()
 
     @app.get("/ping")
@@ -29,9 +26,7 @@ def application(folder: Path) -> FastAPI:
 
     @app.post("/invocations")
     async def invocations(rows: Rows) -> dict[str, list[int]]:
-        with torch.inference_mode():
-            x = model.task.features(torch.tensor(rows.instances))
-            return {"predictions": model.task.predict(model.model, x).tolist()}
+        return {"predictions": model.predict(rows.instances)}
 
     return app
 

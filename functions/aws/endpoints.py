@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.aws.answers import fault_in, version_in
+from functions.aws.guardrails import deployment_config
 from functions.aws.refusals import (
     NOT_DONE,
     MissingError,
@@ -17,7 +18,7 @@ from functions.aws.refusals import (
     message,
     refusal,
 )
-from functions.endpoint import EndpointView, Hardware, Placement, Probe, Standing
+from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe, Standing
 from functions.names import Names
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Endpoints:
 
         SageMaker takes no update to the name that is there: the same `again` has another one.
         """
-        variants: dict[str, object] = {p.variant: [p.version, p.model_digest] for p in placements}
+        variants: dict[str, object] = {p.variant: _identity(p) for p in placements}
         on = {"instance": fallback} if fallback else {}
         on |= {"again": str(again)} if again else {}
         return self._names.endpoint_config(model, variants | on)
@@ -66,23 +67,30 @@ class Endpoints:
             if refusal(error) is Refusal.NOT_THERE:
                 return None
             raise
-        weights = {
-            v["VariantName"]: v.get("CurrentWeight", 0.0)
-            for v in seen.get("ProductionVariants", [])
-        }
+        variants = seen.get("ProductionVariants", [])
+        weights = {v["VariantName"]: v.get("CurrentWeight", 0.0) for v in variants}
         return EndpointView(
             status=seen["EndpointStatus"],
             config=seen["EndpointConfigName"],
             weights=_percent(weights),
             failure=seen.get("FailureReason", ""),
+            counts={v["VariantName"]: v.get("CurrentInstanceCount", 0) for v in variants},
+            pending="PendingDeploymentSummary" in seen,
             made=seen["CreationTime"],
         )
 
-    def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
+    def place(
+        self,
+        model: str,
+        placements: Sequence[Placement],
+        hardware: Hardware,
+        guard: Guard | None = None,
+    ) -> str:
         """Bring the endpoint to these variants (a new fleet); the configuration's name.
 
-        Doing it again changes nothing. Raises EndpointBusyError, NoRoomError, RefusedError; of the
-        last MissingError when the artifact of a model is gone.
+        With a guard, SageMaker moves the traffic as that says, or goes back. Doing it again changes
+        nothing. Raises EndpointBusyError, NoRoomError, RefusedError; of the last MissingError when
+        the artifact of a model is gone.
         """
         config = self.config_name(model, placements, fallback=hardware.fallback)
         standing = Standing(config, tuple(placements), hardware.instance, hardware.machine_image)
@@ -90,7 +98,7 @@ class Endpoints:
             for placement in placements:
                 self._ensure_model(model, placement, hardware)
             self._ensure_config(model, standing)
-            self._ensure_endpoint(model, config)
+            self._ensure_endpoint(model, config, guard)
         except NOT_DONE as error:
             _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
         return config
@@ -206,7 +214,7 @@ class Endpoints:
                 "VariantName": p.variant,
                 "ModelName": self._names.deployed_model(model, p.version),
                 "InstanceType": instance,
-                "InitialInstanceCount": 1,
+                "InitialInstanceCount": p.count,
                 "InitialVariantWeight": p.weight * _WEIGHT_PER_PERCENT,
             }
             for p in standing.placements
@@ -220,7 +228,7 @@ class Endpoints:
             )
         )
 
-    def _ensure_endpoint(self, model: str, config: str) -> None:
+    def _ensure_endpoint(self, model: str, config: str, guard: Guard | None = None) -> None:
         endpoint = self._names.endpoint(model)
         seen = self.view(model)
         if seen is None:
@@ -231,7 +239,23 @@ class Endpoints:
         elif seen.status == "Deleting":
             raise EndpointBusyError(f"endpoint {endpoint}: is being deleted")
         elif seen.config != config:
+            self._bring(endpoint, config, guard)
+
+    def _bring(self, endpoint: str, config: str, guard: Guard | None) -> None:
+        if guard is None:
             self._client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+            return
+        self._client.update_endpoint(
+            EndpointName=endpoint,
+            EndpointConfigName=config,
+            DeploymentConfig=deployment_config(guard),
+        )
+
+
+def _identity(placement: Placement) -> list[object]:
+    """What makes a variant another one; a single instance goes without saying."""
+    count = [placement.count] if placement.count > 1 else []
+    return [placement.version, placement.model_digest, *count]
 
 
 def _unless_there(create: Callable[[], object]) -> None:

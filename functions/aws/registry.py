@@ -174,5 +174,6 @@ def _version(seen: "DescribeModelPackageOutputTypeDef", names: Names) -> Version
         model_digest=said["sluice:model"],
         artifact=container["ModelDataUrl"],
         description=seen.get("ModelPackageDescription", ""),
+        marketplace="ProductId" in container,
         comment=seen.get("ApprovalDescription", ""),
     )

@@ -14,6 +14,7 @@ from functions.names import Names
 from functions.settings import Settings
 
 if TYPE_CHECKING:
+    from functions.aws.alarms import Alarms
     from functions.aws.definitions import Definitions
     from functions.aws.drops import Drops
     from functions.aws.endpoints import Endpoints
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from functions.aws.jobs import Jobs
     from functions.aws.objects import Objects
     from functions.aws.registry import Registry
+    from functions.aws.scaling import ScalableTargets
     from functions.aws.schedules import Schedules
 
 
@@ -75,6 +77,18 @@ class World:
         from functions.aws.endpoints import Endpoints
 
         return Endpoints(client("sagemaker"), client("sagemaker-runtime"), self.names)
+
+    @cached_property
+    def alarms(self) -> "Alarms":
+        from functions.aws.alarms import Alarms
+
+        return Alarms(client("cloudwatch"))
+
+    @cached_property
+    def scaling(self) -> "ScalableTargets":
+        from functions.aws.scaling import ScalableTargets
+
+        return ScalableTargets(client("application-autoscaling"), self.names)
 
     @cached_property
     def traffic(self) -> "TrafficMetrics":

@@ -73,7 +73,7 @@ def _caused(rollout: RolloutRecord, cause: Alarmed | Asked) -> Outcome:
     match cause:
         case Alarmed(variant=variant) if variant != rollout.challenger.variant:
             return Ignore(f"the alarm is on {variant}, not on the challenger")
-        case Alarmed() if rollout.state is RolloutState.PROVISIONING:
+        case Alarmed() if _untouched(rollout):
             return Ignore("the challenger has had no traffic yet: the alarm is on another version")
         case Alarmed(at=datetime() as at) if at <= _traffic_since(rollout):
             return Ignore(
@@ -83,6 +83,12 @@ def _caused(rollout: RolloutRecord, cause: Alarmed | Asked) -> Outcome:
             return Return(rollout.champion, Reason.ALARM, f"alarm {alarm}: {message}")
         case Asked(reason=reason, message=message):
             return Return(rollout.champion, reason, message)
+
+
+def _untouched(rollout: RolloutRecord) -> bool:
+    """Whether the challenger has had no traffic: SageMaker gives it some as soon as it may."""
+    given = rollout.replaces and rollout.placed
+    return rollout.state is RolloutState.PROVISIONING and not given
 
 
 def _traffic_since(rollout: RolloutRecord) -> datetime:

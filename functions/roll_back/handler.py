@@ -11,6 +11,7 @@ from functions.aws.book import Book
 from functions.aws.endpoints import EndpointBusyError
 from functions.aws.refusals import MissingError, NoRoomError, RefusedError
 from functions.aws.registry import Registry
+from functions.aws.scaling import ScalableTargets
 from functions.aws.world import World
 from functions.ledger import (
     MOST_RESTORES,
@@ -50,6 +51,7 @@ from functions.roll_back.verified import (
     StrandedError,
     Verified,
 )
+from functions.scaling import Scaling
 from functions.turn import Told, lambda_handler
 
 
@@ -60,6 +62,7 @@ class RollBack:
     book: Book
     registry: Registry
     names: Names
+    scaling: ScalableTargets
     verified: Verified
 
     def __call__(self, seen: AlarmChanged | RollbackRequested, now: datetime) -> Told:
@@ -98,7 +101,21 @@ class RollBack:
                 return self._confirm(rollout, to, now)
             case Return():
                 (returning,) = self.book.commit(began(outcome, rollout, now))
-                return self._go_back(outcome, returning, now)
+                return self._go_back(outcome, self._unscaled(returning), now)
+
+    def _unscaled(self, rollout: RolloutRecord) -> RolloutRecord:
+        """A new fleet may be of another instance type: who is scaled is written down, and let go.
+
+        Weights move beside the scaling.
+        """
+        scaled = self.scaling.of(rollout.model) if rollout.returns_to else ()
+        if not scaled:
+            return rollout
+        kept = {each.variant: each for each in (*scaled, *rollout.scaling)}
+        (after,) = self.book.commit(rollout.changed(scaling=tuple(kept.values())))
+        for each in scaled:
+            self.scaling.take_off(rollout.model, each.variant)
+        return after
 
     def _go_back(self, outcome: Return, returning: RolloutRecord, now: datetime) -> RolloutRecord:
         """As far as SageMaker lets it; what it does not is written down and told."""
@@ -171,7 +188,9 @@ class RollBack:
         """Everything to the champion, or nothing left where there is none; how that was seen."""
         if champion is None:
             return self.verified.removed(rollout.model, rollout.config)
-        return self.verified.returned(rollout, champion)
+        verified = self.verified.returned(rollout, champion)
+        said = [self.scaling.put_on(rollout.model, each) for each in _left(rollout, champion)]
+        return "; ".join([verified, *filter(None, said)])
 
     def _mark(self, rollout: RolloutRecord, outcome: Return) -> None:
         """The version says in the registry why it does not serve."""
@@ -192,6 +211,11 @@ class RollBack:
         return ended
 
 
+def _left(rollout: RolloutRecord, champion: Champion) -> tuple[Scaling, ...]:
+    """How the champion was scaled, if nobody has put that on again since."""
+    return tuple(each for each in rollout.scaling if each.variant == champion.variant)
+
+
 @cache
 def made() -> RollBack:
     """The function as its environment sets it up."""
@@ -201,6 +225,7 @@ def made() -> RollBack:
         book=world.book,
         registry=world.registry,
         names=world.names,
+        scaling=world.scaling,
         verified=Verified(world.endpoints, world.objects, Places(settings.artifact_bucket)),
     )
 

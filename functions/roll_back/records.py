@@ -46,7 +46,7 @@ def over(rollout: RolloutRecord, outcome: Return, verified: str, now: datetime) 
         message=f"{outcome.message}; {verified}",
     )
     return rollout.heard(
-        RolloutNews.RETURNED, ended_at=now, weight=0, due_at=now + RETRY_AFTER
+        RolloutNews.RETURNED, scaling=(), ended_at=now, weight=0, due_at=now + RETRY_AFTER
     ).saying(said)
 
 

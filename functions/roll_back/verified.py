@@ -73,7 +73,7 @@ class Verified:
         self.endpoints.restore(rollout.model, self._alone(rollout, champion))
 
     def _alone(self, rollout: RolloutRecord, champion: Champion) -> Standing:
-        on_it = (placed(champion, 100),)
+        on_it = (placed(champion, 100, rollout.count),)
         config = self.endpoints.config_name(
             rollout.model, on_it, fallback=fallback(rollout), again=rollout.restores
         )
@@ -111,9 +111,11 @@ class Verified:
             )
         if view.in_service:
             self._unless_foreign(view, rollout, champion)
-        if view.in_service and view.weights.get(champion.variant) == 100:
+        taken = rollout.replaces and view.config == rollout.config
+        settled = view.in_service and not view.pending
+        if settled and view.weights.get(champion.variant) == 100 and not taken:
             return True
-        if view.status not in _AT_WORK:
+        if view.status not in _AT_WORK and not view.pending:
             self._give_all(view, rollout, champion)
         return False
 
@@ -128,8 +130,15 @@ class Verified:
             raise ForeignError(f"{view.config} has no variant {champion.variant}")
 
     def _give_all(self, view: EndpointView, rollout: RolloutRecord, champion: Champion) -> None:
+        """Weights for who still stands there; a new fleet for whose place was taken."""
+        if rollout.returns_to:
+            alone = (placed(champion, 100, rollout.count),)
+            back = standing(rollout, rollout.returns_to, alone)
+            self._ask(lambda: self.endpoints.restore(rollout.model, back))
+            return
         weights = {v: 0 for v in VARIANTS if v in view.weights} | {champion.variant: 100}
-        both = standing(rollout, rollout.config, placements(champion, rollout.challenger))
+        on_it = placements(champion, rollout.challenger, count=rollout.count)
+        both = standing(rollout, rollout.config, on_it)
         self._ask(lambda: self.endpoints.shift(rollout.model, weights, both))
 
     def _is_gone(self, view: EndpointView | None, model: str, config: str) -> bool:

@@ -6,6 +6,7 @@ A person's word in the registry counts both ways: an approval begins, a rejectio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from events.words import Reason
 from functions.endpoint import Placement
 from functions.ledger import (
     ASK_PERSON_AFTER,
@@ -21,6 +22,7 @@ from functions.machines import RolloutNews, RunNews
 from functions.names import VARIANTS, other_variant
 from functions.registry import Approval, Version
 from functions.standing import placements
+from functions.strategy import GUARDRAILS_DROPPED
 
 SHOWN_WITHIN = timedelta(minutes=10)
 """From then on a version that the registry does not show is taken to be deleted."""
@@ -52,9 +54,8 @@ class Begin:
     """A first version's watch that this one ends: there was nobody to return to."""
     run: RunRecord
 
-    @property
-    def placements(self) -> tuple[Placement, ...]:
-        return placements(self.champion, self.challenger)
+    def placements(self, count: int) -> tuple[Placement, ...]:
+        return placements(self.champion, self.challenger, count=count)
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,6 @@ class Resume:
     """Placing it was begun and not finished: do it again."""
 
     rollout: RolloutRecord
-
-    @property
-    def placements(self) -> tuple[Placement, ...]:
-        return placements(self.rollout.champion, self.rollout.challenger)
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,7 @@ class TakeBack:
 
     rollout: RolloutRecord
     message: str
+    reason: Reason = Reason.ASKED_BY_PERSON
 
 
 @dataclass(frozen=True)
@@ -185,9 +183,21 @@ def _approved(version: Version, case: Case, now: datetime) -> Outcome:
     if case.run is None:
         return Ignore(f"version {version.version} names run {version.run}, which is not known")
     if case.own is not None:
-        return Resume(case.own) if _unplaced(case.own) else Ignore(_said(case.own))
+        return _unguarded(case.own, version) or _resumed(case.own)
     overtaken = _overtaken(version, case.run, case.endpoint)
     return overtaken or _in_turn(version, case.run, case, now)
+
+
+def _unguarded(rollout: RolloutRecord, version: Version) -> TakeBack | None:
+    """Refused before anything changes, where SageMaker would drop its guardrails."""
+    if not (version.marketplace and rollout.replaces and _unplaced(rollout)):
+        return None
+    why = f"guardrail for a container of the AWS Marketplace: {GUARDRAILS_DROPPED}"
+    return TakeBack(rollout, why, Reason.NOT_DEPLOYED)
+
+
+def _resumed(rollout: RolloutRecord) -> Resume | Ignore:
+    return Resume(rollout) if _unplaced(rollout) else Ignore(_said(rollout))
 
 
 def _unplaced(rollout: RolloutRecord) -> bool:
@@ -219,7 +229,8 @@ def _in_turn(version: Version, run: RunRecord, case: Case, now: datetime) -> Out
         return Queue(version.version, behind=holder.rollout, run=run)
     if _outdated(run, champion):
         return Rejudge(f"judged against version {run.against}, another serves now", run)
-    return Begin(_challenger(version, champion, now), champion, closes=holder, run=run)
+    challenger = _challenger(version, champion, run, now)
+    return Begin(challenger, champion, closes=holder, run=run)
 
 
 def _outdated(run: RunRecord, champion: Champion | None) -> bool:
@@ -230,13 +241,23 @@ def _outdated(run: RunRecord, champion: Champion | None) -> bool:
     return run.against != (champion.version if champion else None)
 
 
-def _challenger(version: Version, champion: Champion | None, now: datetime) -> Champion:
+def _challenger(
+    version: Version, champion: Champion | None, run: RunRecord, now: datetime
+) -> Champion:
     return Champion(
         version=version.version,
-        variant=other_variant(champion.variant) if champion else VARIANTS[0],
+        variant=_variant(champion, run),
         run=version.run,
         dataset=version.dataset,
         artifact=version.artifact,
         model_digest=version.model_digest,
         since=now,
     )
+
+
+def _variant(champion: Champion | None, run: RunRecord) -> str:
+    """Guardrails know variants by their names: under them the challenger keeps the champion's."""
+    if champion is None:
+        return VARIANTS[0]
+    guarded = run.definition.rollout.strategy == "guardrail"
+    return champion.variant if guarded else other_variant(champion.variant)

@@ -6,27 +6,18 @@ from functools import cache
 
 from events.catalog import CandidateApproved, VersionApproved
 from events.foreign import ModelPackageChanged
-from events.words import Reason
 from functions.aws.book import Book
-from functions.aws.endpoints import EndpointBusyError, Endpoints
-from functions.aws.refusals import MissingError, NoRoomError, RefusedError
 from functions.aws.registry import Registry
 from functions.aws.world import World
-from functions.endpoint import Hardware, Placement
 from functions.ledger import EndpointRecord, Record, RolloutRecord, RunRecord
 from functions.names import Names, rollout_id
-from functions.standing import fallback, standing
 from functions.start_rollout.decide import Begin, Case, Ignore, Outcome, Resume, decide
+from functions.start_rollout.placing import Placing
 from functions.start_rollout.records import (
     Written,
-    before_it,
     claimed,
     left_by,
     opened,
-    parked,
-    placed,
-    taken_back,
-    without_room,
 )
 from functions.start_rollout.settings import StartRolloutSettings
 from functions.turn import Told, lambda_handler
@@ -40,10 +31,8 @@ class StartRollout:
 
     book: Book
     registry: Registry
-    endpoints: Endpoints
     names: Names
-    image: str
-    role_arn: str
+    placing: Placing
 
     def __call__(self, seen: Seen, now: datetime) -> Told:
         model = self._model(seen)
@@ -75,7 +64,7 @@ class StartRollout:
                 self._claim(outcome, case, now)
                 return self._go_on(case.endpoint.model, case.number, outcome.run, now)
             case Resume(rollout=rollout):
-                return self._place(rollout, outcome.placements, now)
+                return self._commit(self.placing.place(rollout, now))
             case _:
                 self._commit(left_by(outcome, case, now))
         return case.own or case.run
@@ -90,44 +79,15 @@ class StartRollout:
 
     def _claim(self, begin: Begin, case: Case, now: datetime) -> None:
         model = case.endpoint.model
+        config, count, before = self.placing.first_config(begin)
         rollout = opened(
             begin,
             id_=rollout_id(self.names.endpoint(model), case.number),
-            config=self.endpoints.config_name(model, begin.placements),
+            config=config,
+            count=count,
             now=now,
         )
-        before = before_it(self.endpoints.view(model), begin.champion)
         self._commit(claimed(begin, case.endpoint, rollout.changed(before=before)))
-
-    def _place(
-        self, rollout: RolloutRecord, placements: tuple[Placement, ...], now: datetime
-    ) -> RolloutRecord | None:
-        machines = standing(rollout, rollout.config, placements)
-        hardware = Hardware(
-            image=self.image,
-            role_arn=self.role_arn,
-            instance=machines.instance,
-            fallback=fallback(rollout),
-            max_batch=rollout.definition.serving.max_batch,
-            machine_image=machines.machine_image,
-        )
-        try:
-            self.endpoints.place(rollout.model, placements, hardware)
-        except MissingError as error:
-            gone = rollout.paging(Reason.ARTIFACT_MISSING, str(error))
-            after = taken_back(gone, Reason.ARTIFACT_MISSING, str(error), now)
-        except RefusedError as error:
-            after = taken_back(rollout, Reason.NOT_DEPLOYED, str(error), now)
-        except NoRoomError as error:
-            config = self.endpoints.config_name(
-                rollout.model, placements, fallback=fallback(rollout, 1)
-            )
-            after = without_room(rollout, config, str(error), now)
-        except EndpointBusyError as error:
-            after = parked(rollout, str(error), now)
-        else:
-            after = placed(rollout, now)
-        return self._commit(after)
 
     def _commit(self, written: Written) -> RolloutRecord | None:
         """All of it at once; the rollout as it is now, where there is one."""
@@ -156,10 +116,16 @@ def made() -> StartRollout:
     return StartRollout(
         book=world.book,
         registry=world.registry,
-        endpoints=world.endpoints,
         names=world.names,
-        image=settings.serving_image,
-        role_arn=settings.serving_role_arn,
+        placing=Placing(
+            book=world.book,
+            endpoints=world.endpoints,
+            alarms=world.alarms,
+            scaling=world.scaling,
+            names=world.names,
+            image=settings.serving_image,
+            role_arn=settings.serving_role_arn,
+        ),
     )
 
 

@@ -51,8 +51,8 @@ def left_by(
 ) -> Written:
     """What is left of an outcome that places nothing on the endpoint."""
     match outcome:
-        case TakeBack(rollout=rollout, message=message):
-            return taken_back(rollout, Reason.ASKED_BY_PERSON, message, now)
+        case TakeBack(rollout=rollout, message=message, reason=reason):
+            return taken_back(rollout, reason, message, now)
         case Queue():
             return _queued(outcome, case, now)
         case Rejudge():
@@ -74,7 +74,7 @@ def _asked_later(later: AskLater, now: datetime) -> tuple[RunRecord, ...]:
     return () if waits else (run.changed(due_at=now + later.after),)
 
 
-def opened(begin: Begin, *, id_: str, config: str, now: datetime) -> RolloutRecord:
+def opened(begin: Begin, *, id_: str, config: str, count: int, now: datetime) -> RolloutRecord:
     """The rollout at its beginning."""
     run = begin.run
     return RolloutRecord(
@@ -86,6 +86,7 @@ def opened(begin: Begin, *, id_: str, config: str, now: datetime) -> RolloutReco
         challenger=begin.challenger,
         champion=begin.champion,
         config=config,
+        count=count,
         started_at=now,
         step_since=now,
         due_at=now + RETRY_AFTER,

@@ -6,9 +6,10 @@ from datetime import datetime
 from math import log
 
 from events.words import Reason
-from functions.definition import Definition, Rule
+from functions.definition import Definition
 from functions.endpoint import Arms, Minute, Traffic
 from functions.step_rollout.sequential import MOST, Look, Share, along
+from functions.strategy import Rule
 
 _SLOWER = 1.1
 """Times the champion's p99 before the rollout: what counts as a slow answer of either arm."""

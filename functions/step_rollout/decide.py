@@ -65,6 +65,13 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class Arrive:
+    """SageMaker has moved all traffic to the challenger: its last bake begins."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Promote:
     """The challenger is the champion from now on."""
 
@@ -108,7 +115,7 @@ class Ignore:
     why: str
 
 
-Step = Hold | LookAgain | Shift | Promote | RollBack | Stop | Close | Wait | Ignore
+Step = Hold | LookAgain | Shift | Arrive | Promote | RollBack | Stop | Close | Wait | Ignore
 
 
 def next_step(case: Case) -> Step:
@@ -150,6 +157,8 @@ def _unsettled(case: Case) -> Wait | None:
         given = view.weights.get(rollout.challenger.variant)
         asked = rollout.state is RolloutState.PROVISIONING or given != rollout.weight
         return Wait(f"the endpoint is {view.status}", for_us=asked)
+    if view is not None and view.pending:
+        return Wait("a deployment is pending")
     return None
 
 
@@ -183,9 +192,15 @@ def _lost(rollout: RolloutRecord, view: EndpointView) -> RollBack | None:
         return None
     said = f": {view.failure}" if view.failure else ""
     return RollBack(
-        Reason.NOT_DEPLOYED,
+        _ended_by(rollout, view),
         f"the endpoint is {view.status} with {view.config}, asked was {rollout.config}{said}",
     )
+
+
+def _ended_by(rollout: RolloutRecord, view: EndpointView) -> Reason:
+    """Of guardrails SageMaker says in its own words that an alarm took the traffic back."""
+    rang = rollout.replaces and "alarm" in view.failure.lower()
+    return Reason.ALARM if rang else Reason.NOT_DEPLOYED
 
 
 def _rejected(case: Case) -> RollBack | None:
@@ -202,8 +217,10 @@ def _begin(case: Case) -> Step:
         return RollBack(Reason.PROBE_FAILED, f"golden probe of version {rollout.version}: {said}")
     if rollout.champion is None:
         return Promote(f"the first version; golden probe answered by {probe.version}")
-    first = rollout.definition.rollout.steps[0]
-    return Shift(first, 0, f"golden probe answered by version {probe.version}")
+    answered = f"golden probe answered by version {probe.version}"
+    if rollout.replaces:
+        return Arrive(f"the guardrails let it through; {answered}")
+    return Shift(rollout.definition.rollout.stairs[0], 0, answered)
 
 
 def _go_on(case: Case, view: EndpointView) -> Step:
@@ -229,8 +246,8 @@ def _go_on(case: Case, view: EndpointView) -> Step:
 
 def _forward(case: Case, message: str) -> Step:
     rollout, plan = case.rollout, case.rollout.definition.rollout
-    if rollout.step + 1 < len(plan.steps):
-        return Shift(plan.steps[rollout.step + 1], rollout.step + 1, message)
+    if rollout.step + 1 < len(plan.stairs):
+        return Shift(plan.stairs[rollout.step + 1], rollout.step + 1, message)
     answered = case.seen.whole.challenger.requests
     if answered < plan.promote_requests:
         return Hold(f"{answered} of the {plan.promote_requests} requests to promote on")

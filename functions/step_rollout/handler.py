@@ -13,16 +13,19 @@ from functions.aws.evidence import TrafficMetrics
 from functions.aws.objects import Objects
 from functions.aws.refusals import MissingError
 from functions.aws.registry import Registry
+from functions.aws.scaling import ScalableTargets
 from functions.aws.schedules import Schedules
 from functions.aws.world import World
-from functions.endpoint import NO_TRAFFIC, Arms, Probe, Traffic
+from functions.endpoint import NO_TRAFFIC, Arms, Placement, Probe, Traffic
 from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutState
 from functions.names import Names
 from functions.places import Places
 from functions.registry import Approval
+from functions.scaling import after_update
 from functions.standing import placements, standing
 from functions.step_rollout.comparison import slow
 from functions.step_rollout.decide import (
+    Arrive,
     Case,
     Close,
     Hold,
@@ -45,6 +48,7 @@ from functions.step_rollout.decide import (
 from functions.step_rollout.judge import Seen
 from functions.step_rollout.records import (
     Written,
+    arrived,
     asked_back,
     asked_back_again,
     bake_over,
@@ -75,6 +79,7 @@ class StepRollout:
     traffic: TrafficMetrics
     objects: Objects
     registry: Registry
+    scaling: ScalableTargets
     schedules: Schedules
     names: Names
     places: Places
@@ -122,7 +127,10 @@ class StepRollout:
         """Do what was decided."""
         match step:
             case Shift():
-                return self._shift(step, rollout, now)
+                return self._shift(step, self._scaled_again(rollout), now)
+            case Arrive():
+                there = arrived(step, self._scaled_again(rollout), now)
+                return self._baking(self._commit(there), now)
             case Hold():
                 return self._baking(self._commit(held(step, rollout, now)), now)
             case LookAgain(look=number):
@@ -152,7 +160,7 @@ class StepRollout:
     def _shift(self, shift: Shift, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         """Write the intent, move the weight, and look whether a rollback came in between."""
         after = self._commit(shifted(shift, rollout, now))
-        both = standing(after, after.config, placements(after.champion, after.challenger))
+        both = standing(after, after.config, _both(after))
         try:
             made = self.endpoints.shift(rollout.model, _weights(rollout, shift.weight), both)
         except MissingError as error:
@@ -162,6 +170,14 @@ class StepRollout:
             self._commit(made_again(self._now(after), now))
         self._return_if_overtaken(after)
         return self._baking(after, now)
+
+    def _scaled_again(self, rollout: RolloutRecord) -> RolloutRecord:
+        """Those who stand there after the update are scaled as they were before."""
+        champion = rollout.champion.variant if rollout.champion else None
+        wanted = after_update(rollout.scaling, champion, rollout.challenger.variant)
+        for each in wanted:
+            self.scaling.put_on(rollout.model, each)
+        return rollout.changed(scaling=())
 
     def _baking(self, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
         self._expect(rollout, now + bake(rollout))
@@ -215,13 +231,18 @@ class StepRollout:
         return found or EndpointRecord(model=rollout.model)
 
     def _seen(self, rollout: RolloutRecord, now: datetime) -> Seen:
-        """What both arms answered so far, and the champion in the hour before."""
+        """What both arms answered so far, and the champion in the hour before.
+
+        A champion whose place was taken answers no more beside its challenger.
+        """
         first = since_first(rollout)
-        before = self._read(rollout, rollout.champion, first - _HISTORY, first)
+        alone = rollout.started_at if rollout.replaces else first
+        before = self._read(rollout, rollout.champion, alone - _HISTORY, alone)
         slower_than = slow(before)
+        beside = None if rollout.replaces else rollout.champion
         whole = Arms(
             self._read(rollout, rollout.challenger, first, now, slower_than=slower_than),
-            self._read(rollout, rollout.champion, first, now, slower_than=slower_than),
+            self._read(rollout, beside, first, now, slower_than=slower_than),
         )
         return Seen(whole.since(rollout.step_since or first), whole, before)
 
@@ -262,10 +283,15 @@ class StepRollout:
 
 
 def _weights(rollout: RolloutRecord, challenger: int) -> dict[str, int]:
-    weights = {rollout.challenger.variant: challenger}
+    """A challenger in the champion's place has all there is."""
+    weights: dict[str, int] = {}
     if rollout.champion is not None:
         weights[rollout.champion.variant] = 100 - challenger
-    return weights
+    return weights | {rollout.challenger.variant: challenger}
+
+
+def _both(rollout: RolloutRecord) -> tuple[Placement, ...]:
+    return placements(rollout.champion, rollout.challenger, count=rollout.count)
 
 
 @cache
@@ -279,6 +305,7 @@ def made() -> StepRollout:
         traffic=world.traffic,
         objects=world.objects,
         registry=world.registry,
+        scaling=world.scaling,
         schedules=world.schedules(
             group=settings.schedule_group,
             role_arn=settings.schedule_role_arn,

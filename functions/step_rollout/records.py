@@ -23,6 +23,7 @@ from functions.ledger import (
 )
 from functions.machines import RolloutNews
 from functions.step_rollout.decide import (
+    Arrive,
     Hold,
     Promote,
     RollBack,
@@ -70,6 +71,11 @@ def shifted(shift: Shift, rollout: RolloutRecord, now: datetime) -> Written:
     return Written(after.saying(advanced), _note(rollout, now, f"{shift.weight} %: {shift.why}"))
 
 
+def arrived(arrive: Arrive, rollout: RolloutRecord, now: datetime) -> Written:
+    """All traffic is there, moved by SageMaker."""
+    return shifted(Shift(100, 0, arrive.why), rollout, now)
+
+
 def held(hold: Hold, rollout: RolloutRecord, now: datetime) -> Written:
     """One more bake at this weight."""
     after = rollout.changed(
@@ -87,7 +93,7 @@ def promoted(
     )
     watching = rollout.heard(
         RolloutNews.PROMOTED,
-        step=len(rollout.definition.rollout.steps),
+        step=len(rollout.definition.rollout.stairs),
         weight=100,
         holds=0,
         step_since=now,

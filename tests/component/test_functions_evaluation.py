@@ -1,6 +1,12 @@
 """What an evaluation job is told: whose model is the champion, and how long it may take."""
 
+import math
+
+import pytest
+
+from events.words import Reason
 from functions.jobs import EvaluationSpec
+from functions.ledger import RunRecord, RunState
 from tests.fakes.stage import Stage
 
 
@@ -63,3 +69,29 @@ def test_where_every_leak_is_allowed_the_dataset_stays_where_it_is() -> None:
 
     (spec,) = evaluations(stage)
     assert spec.dataset_uri is None
+
+
+def test_a_score_that_is_no_number_refuses_and_is_kept_nowhere() -> None:
+    stage = Stage(gates={"min": {"accuracy": 0.5}})
+    stage.accuracy["monday"] = math.nan
+
+    stage.drop("monday")
+    stage.rest()
+
+    (run,) = stage.ledger.all(RunRecord)
+    assert (run.state, run.reason) == (RunState.REJECTED, Reason.NOT_MEASURED)
+    assert run.numbers == {}
+
+
+def test_a_verdict_says_by_how_much() -> None:
+    stage = Stage(gates={"max_drop": 0.02})
+    stage.accuracy |= {"monday": 0.90, "tuesday": 0.91}
+    stage.drop("monday")
+    stage.rest()
+
+    stage.drop("tuesday")
+    stage.rest()
+
+    run = next(r for r in stage.ledger.all(RunRecord) if r.drop == "tuesday")
+    assert run.state is RunState.APPROVED
+    assert run.numbers["margin"] == pytest.approx(0.02)

@@ -141,3 +141,14 @@ def test_a_world_in_which_everything_has_its_owner_is_inspected_without_a_write(
 
     inspections = stage.calls.made[calls:].count("inventory.running")
     assert (stage.ledger.writes, inspections) == (before, 7 * 24)
+
+
+def test_the_configuration_that_a_guarded_rollout_may_go_back_to_is_kept() -> None:
+    stage = Stage(rollout={"strategy": "guardrail"}, serving={"count": 2})
+    stage.drop("monday")
+    stage.rest()
+    lies_there(stage, Kind.CONFIG, "sluice-dev-digits-0badcafe", 1)
+
+    inspected(stage)
+
+    assert told(stage) == []

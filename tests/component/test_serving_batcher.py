@@ -13,8 +13,8 @@ import pytest
 
 from serving.batcher import Batcher
 from serving.budget import Budget
+from serving.columns import Rows
 from serving.line import Answered, Expired, Failed, Outcome, OutOfMemory
-from serving.model import Rows
 from serving.pace import Pace
 
 POISON = -1.0

@@ -354,6 +354,21 @@ def test_a_client_that_is_not_read_from_is_not_called_slow(wire: Wire) -> None:
     assert wire.statuses == [200] * 41
 
 
+def test_a_server_that_leaves_answers_and_says_that_it_was_the_last_time(wire: Wire) -> None:
+    wire.send(get("/a"))
+    wire.application.answer(0)
+    wire.application.leaving = True
+    assert not wire.has_ended()
+
+    wire.send(get("/b"))
+    wire.application.answer(1)
+
+    assert wire.application.asked[1][0].late is False
+    assert wire.statuses == [200, 200]
+    assert wire.transport.written.count(b"Connection: close") == 1
+    assert wire.has_ended()
+
+
 def test_a_drain_ends_a_busy_connection_after_all_that_had_begun(wire: Wire) -> None:
     wire.send(get("/a"), get("/b")[:9])
     wire.application.draining = True

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from serving.columns import Rows
 from serving.errors import ModelError
 from serving.log import Log
-from serving.model import Golden, Rows, load
+from serving.model import Golden, load
 from serving.pace import Pace, buckets
 from serving.warmup import make_ready
 from tests.fakes.artifact import write_artifact

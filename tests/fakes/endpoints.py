@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from events.foreign import EndpointChanged, status_spellings
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.refusals import MissingError, NoRoomError, RefusedError
-from functions.endpoint import EndpointView, Hardware, Placement, Probe, Standing
+from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe, Standing
 from functions.names import Names
 from tests.fakes.bus import FakeBus
 from tests.fakes.calls import Calls
@@ -20,6 +20,9 @@ class _Fleet:
     config: str
     versions: Mapping[str, int]
     weights: Mapping[str, int]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    guard: Guard | None = None
+    """Under which it came, or comes."""
 
 
 @dataclass
@@ -36,6 +39,15 @@ class _Endpoint:
     made: datetime = NOON
     history: list[dict[int, int]] = field(default_factory=list)
     """Percent of traffic by version, each time it changed."""
+
+
+def told(endpoint: str, view: EndpointView) -> tuple[type[EndpointChanged], dict[str, str]]:
+    """SageMaker's event about an endpoint as it is now."""
+    return EndpointChanged, {
+        "EndpointName": endpoint,
+        "EndpointStatus": status_spellings(view.status)[1],
+        "EndpointConfigName": view.config,
+    }
 
 
 class FakeEndpoints(Endpoints):
@@ -69,7 +81,13 @@ class FakeEndpoints(Endpoints):
         with self.calls.one("endpoints.view"):
             return self._view(model)
 
-    def place(self, model: str, placements: Sequence[Placement], hardware: Hardware) -> str:
+    def place(
+        self,
+        model: str,
+        placements: Sequence[Placement],
+        hardware: Hardware,
+        guard: Guard | None = None,
+    ) -> str:
         with self.calls.one("endpoints.place"):
             config = self.config_name(model, placements, fallback=hardware.fallback)
             if self.refuses:
@@ -78,7 +96,7 @@ class FakeEndpoints(Endpoints):
                 raise MissingError(f"{model}: {self.lacking}")
             if self.full or hardware.instance in self.missing:
                 raise NoRoomError(f"{model}: no instances left")
-            self._bring(model, config, placements)
+            self._come(model, config, placements, guard)
             return config
 
     def restore(self, model: str, standing: Standing) -> None:
@@ -87,9 +105,15 @@ class FakeEndpoints(Endpoints):
                 raise MissingError(f"{model}: {self.lacking}")
             if self.full or standing.instance in self.missing:
                 raise NoRoomError(f"{model}: no instances left")
-            self._bring(model, standing.config, standing.placements)
+            self._come(model, standing.config, standing.placements)
 
-    def _bring(self, model: str, config: str, placements: Sequence[Placement]) -> None:
+    def _come(
+        self,
+        model: str,
+        config: str,
+        placements: Sequence[Placement],
+        guard: Guard | None = None,
+    ) -> None:
         if model not in self.endpoints:
             self.made += 1
             self.endpoints[model] = _Endpoint(made=NOON + timedelta(seconds=self.made))
@@ -101,6 +125,8 @@ class FakeEndpoints(Endpoints):
             config=config,
             versions={p.variant: p.version for p in placements},
             weights={p.variant: p.weight for p in placements},
+            counts={p.variant: p.count for p in placements},
+            guard=guard,
         )
         if endpoint.now is None or endpoint.now.config != config:
             self._update(model, fleet)
@@ -203,12 +229,7 @@ class FakeEndpoints(Endpoints):
         """SageMaker's event about an endpoint as it is now."""
         view = self._view(model)
         if view is not None:
-            detail = {
-                "EndpointName": self._names.endpoint(model),
-                "EndpointStatus": status_spellings(view.status)[1],
-                "EndpointConfigName": view.config,
-            }
-            self.bus.happens(EndpointChanged, detail)
+            self.bus.happens(*told(self._names.endpoint(model), view))
 
     def _update(self, model: str, fleet: _Fleet) -> None:
         endpoint = self.endpoints[model]
@@ -233,5 +254,6 @@ class FakeEndpoints(Endpoints):
             config=shown.config,
             weights={v: round(100 * w / total) for v, w in shown.weights.items()},
             failure=endpoint.failure,
+            counts=dict(shown.counts),
             made=endpoint.made,
         )

@@ -22,6 +22,8 @@ class FakeRegistry(Registry):
         self.versions: dict[tuple[str, int], Version] = {}
         self.refuses = ""
         """Why no version is ever accepted; empty when they are."""
+        self.marketplace = False
+        """Whether what is registered is a product of the AWS Marketplace."""
         self.numbers: dict[str, int] = {}
         """The last number given; one that was deleted is not given again."""
 
@@ -43,6 +45,7 @@ class FakeRegistry(Registry):
                     model_digest=candidate.model_digest,
                     artifact=candidate.artifact,
                     description=candidate.reason,
+                    marketplace=self.marketplace,
                 )
             )
             return number

@@ -34,6 +34,7 @@ from functions.roll_back.verified import NotVerifiedError, Verified
 from functions.routes import ROUTES
 from functions.start_evaluation.handler import StartEvaluation
 from functions.start_rollout.handler import StartRollout
+from functions.start_rollout.placing import Placing
 from functions.start_training.handler import StartTraining
 from functions.step_rollout.handler import StepRollout
 from functions.sweep.handler import Sweep, SweepError
@@ -41,6 +42,7 @@ from functions.sweep.inspection import Inspection
 from functions.turn import Told, Turn, taken
 from local.patterns import Pattern, compile_pattern
 from tests.builders import MODEL, NAMES, NOON, a_deployed, a_report, digest
+from tests.fakes.alarms import FakeAlarms
 from tests.fakes.bus import Envelope, FakeBus, envelope
 from tests.fakes.calls import Calls, CrashError
 from tests.fakes.definitions import FakeDefinitions
@@ -51,6 +53,7 @@ from tests.fakes.jobs import FakeJobs
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.objects import FakeObjects
 from tests.fakes.registry import FakeRegistry
+from tests.fakes.scaling import FakeScaling
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.traffic import PLENTY, FakeTraffic
 
@@ -121,6 +124,8 @@ class Stage:
         self.drops = FakeDrops(self.calls)
         self.definitions = FakeDefinitions(deployed, calls=self.calls)
         self.traffic = FakeTraffic(self.calls, everywhere=PLENTY)
+        self.alarms = FakeAlarms(self.calls)
+        self.scaling = FakeScaling(self.calls)
 
     @cached_property
     def inventory(self) -> FakeInventory:
@@ -172,10 +177,16 @@ class Stage:
             "start_rollout": StartRollout(
                 book=book,
                 registry=self.registry,
-                endpoints=self.endpoints,
                 names=NAMES,
-                image="serving",
-                role_arn="arn:aws:iam::123456789012:role/serve",
+                placing=Placing(
+                    book=book,
+                    endpoints=self.endpoints,
+                    alarms=self.alarms,
+                    scaling=self.scaling,
+                    names=NAMES,
+                    image="serving",
+                    role_arn="arn:aws:iam::123456789012:role/serve",
+                ),
             ),
             "step_rollout": StepRollout(
                 book=book,
@@ -183,6 +194,7 @@ class Stage:
                 traffic=self.traffic,
                 objects=self.objects,
                 registry=self.registry,
+                scaling=self.scaling,
                 schedules=self.schedules,
                 names=NAMES,
                 places=places,
@@ -191,6 +203,7 @@ class Stage:
                 book=book,
                 registry=self.registry,
                 names=NAMES,
+                scaling=self.scaling,
                 verified=Verified(
                     self.endpoints,
                     self.objects,

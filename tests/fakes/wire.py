@@ -86,6 +86,7 @@ class LaterApplication:
     """Keeps every request until the test answers it."""
 
     headers: bytes = b"X-Model-Version: 2\r\n"
+    leaving: bool = False
     draining: bool = False
     asked: list[tuple[Request, Respond]] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)

@@ -11,6 +11,7 @@ ADAPTERS = ROOT / "functions" / "aws"
 _STANDS_FOR = {"KeepsRecords": "Ledger", "Publishes": "Bus"}
 """What a protocol of `book` is in a Lambda."""
 _SERVICES = {
+    "ApplicationAutoScalingClient": "application-autoscaling",
     "CloudWatchClient": "cloudwatch",
     "DynamoDBClient": "dynamodb",
     "EventBridgeClient": "events",

@@ -14,6 +14,11 @@ from functions.routes import FUNCTIONS, ROUTES, SCHEDULES
 from tests.infra.conftest import ROOT, Synthesized
 
 _STAR_IS_ALL_THERE_IS = {
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:RegisterScalableTarget",
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",

@@ -138,7 +138,7 @@ class WatchedEndpoints(FakeEndpoints):
     """Tells of every fleet that is asked for."""
 
     calls: "ChaoticCalls"
-    watch: Callable[[str, Mapping[int, int], Mapping[int, int]], None]
+    watch: Callable[..., None]
 
     def view(self, model: str) -> EndpointView | None:
         seen = super().view(model)
@@ -148,7 +148,8 @@ class WatchedEndpoints(FakeEndpoints):
         super()._update(model, fleet)
         self.calls.made_now(("endpoint", model))
         now = self.endpoints[model].now
-        self.watch(model, _by_version(now) if now else {}, _by_version(fleet))
+        alone = len(fleet.versions) == 1
+        self.watch(model, _by_version(now) if now else {}, _by_version(fleet), alone=alone)
 
 
 class LateJobs(FakeJobs):
@@ -203,6 +204,8 @@ class LivingTraffic(FakeTraffic):
     silent: Callable[[], bool] = lambda: False
     seen: dict[int, int] = field(default_factory=dict)
     """Requests of each version, as they were read last."""
+    stood: list[tuple[datetime, Mapping[str, int]]] = field(default_factory=list)
+    """Who stood in which variant, from when on."""
 
     def read(
         self,
@@ -214,11 +217,18 @@ class LivingTraffic(FakeTraffic):
         slower_than: float | None = None,
     ) -> Traffic:
         with self.calls.one("traffic.read"):
-            endpoint = self.endpoints.endpoints.get(model)
-            version = endpoint.now.versions.get(variant) if endpoint and endpoint.now else None
+            version = self._version(model, variant, until)
             told = FAILING if version in self.bad else PLENTY
             if self.silent():
                 told = NO_TRAFFIC
             if version is not None:
                 self.seen[version] = told.requests
             return moved(told, until)
+
+    def _version(self, model: str, variant: str, until: datetime) -> int | None:
+        """Who stood there at that time; variants are used again."""
+        before = [versions for at, versions in self.stood if at <= until]
+        if before:
+            return before[-1].get(variant)
+        endpoint = self.endpoints.endpoints.get(model)
+        return endpoint.now.versions.get(variant) if endpoint and endpoint.now else None

@@ -186,21 +186,35 @@ class Invariants:
         least = rollout.definition.rollout.promote_requests
         seen = sights.traffic.seen.get(version, 0)
         hold(seen >= least, "S7", f"{rollout.rollout} was promoted on {seen} requests")
-        hold(version not in sights.traffic.bad, "S7", f"{rollout.rollout} fails, and was promoted")
+        bad = sights.traffic.bad
+        worse = version in bad and rollout.champion.version not in bad
+        hold(not worse, "S7", f"{rollout.rollout} fails, and was promoted")
         shares = sights.endpoints.shares(rollout.model)
         hold(shares.get(version) == 100, "S7", f"{rollout.rollout} was promoted at {shares}")
 
-    def asked(self, model: str, before: Mapping[int, int], weights: Mapping[int, int]) -> None:
-        """A fleet that somebody wants on an endpoint, and the one that is there, by version."""
+    def asked(
+        self, model: str, before: Mapping[int, int], weights: Mapping[int, int], *, alone: bool
+    ) -> None:
+        """A fleet that somebody wants on an endpoint, and the one that is there, by version.
+
+        One that takes the place of the champion is to have a configuration to go back to.
+        """
         hold(sum(weights.values()) == 100, "S5", f"weights {weights}")
         endpoint = self._ledger.rows.get((EndpointRecord.kind, model))
         assert isinstance(endpoint, EndpointRecord)
-        if endpoint.champion is not None:
-            there = endpoint.champion.version in weights
-            hold(there, "S5", f"{weights} without v{endpoint.champion.version}")
+        if endpoint.champion is not None and endpoint.champion.version not in weights:
+            hold(alone, "S5", f"{weights} without v{endpoint.champion.version}")
+            self._has_a_way_back(endpoint, weights)
         for version, weight in weights.items():
             if weight > before.get(version, 0):
                 self._may_gain(version, endpoint)
+
+    def _has_a_way_back(self, endpoint: EndpointRecord, weights: Mapping[int, int]) -> None:
+        """The champion's configuration is kept before its place is taken; or who had it returns."""
+        rollout = self._ledger.rows.get((RolloutRecord.kind, endpoint.rollout or ""))
+        assert isinstance(rollout, RolloutRecord), f"{weights} for no rollout"
+        returns = rollout.champion is not None and rollout.champion.version in weights
+        hold(rollout.returns_to or returns, "S5", f"{weights} without a way back")
 
     def _may_gain(self, version: int, endpoint: EndpointRecord) -> None:
         """More traffic only for who was approved and is not rejected; a champion may return."""

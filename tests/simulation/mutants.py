@@ -291,8 +291,8 @@ MUTANTS = (
     Mutant(
         "promoted before the last step",
         "step_rollout/decide.py",
-        "if rollout.step + 1 < len(plan.steps):",
-        "if rollout.step + 2 < len(plan.steps):",
+        "if rollout.step + 1 < len(plan.stairs):",
+        "if rollout.step + 2 < len(plan.stairs):",
     ),
     Mutant(
         "the registry's word is not read",
@@ -309,7 +309,7 @@ MUTANTS = (
     Mutant(
         "a return is not verified",
         "roll_back/verified.py",
-        "        if view.in_service and view.weights.get(champion.variant) == 100:\n            return True",
+        "        if settled and view.weights.get(champion.variant) == 100 and not taken:\n            return True",
         "        return True",
     ),
     Mutant(
@@ -317,6 +317,24 @@ MUTANTS = (
         "roll_back/verified.py",
         "weights = {v: 0 for v in VARIANTS if v in view.weights} | {champion.variant: 100}",
         "weights = {v: 100 for v in view.weights} | {champion.variant: 0}",
+    ),
+    Mutant(
+        "a return from guardrails is not told from their success",
+        "roll_back/verified.py",
+        "== 100 and not taken:",
+        "== 100:",
+    ),
+    Mutant(
+        "guardrails take the only place, and nobody keeps the way back",
+        "start_rollout/placing.py",
+        "returns_to=self._way_back(rollout, view)",
+        'returns_to=""',
+    ),
+    Mutant(
+        "whoever was scaled is forgotten when the traffic returns",
+        "roll_back/handler.py",
+        "for each in _left(rollout, champion)]",
+        "for each in ()]",
     ),
     Mutant(
         "a version that was taken back stays approved",
@@ -357,8 +375,8 @@ MUTANTS = (
     Mutant(
         "a rollout has no place for the champion",
         "standing.py",
-        "    return (placed(champion, 100), placed(challenger, 0))",
-        "    return (placed(challenger, 100),)",
+        "    return (placed(champion, 100, count), placed(challenger, 0, count))",
+        "    return (placed(challenger, 100, count),)",
     ),
     Mutant(
         "evidence forgets the event",

@@ -13,6 +13,7 @@ from cli.verify import verified
 from events.base import Event
 from events.words import Reason
 from functions.allowance import AllowanceRecord
+from functions.aws.alarms import Alarms
 from functions.aws.bus import Bus, PublishError
 from functions.aws.definitions import Definitions
 from functions.aws.drops import Drops, Examine
@@ -23,6 +24,7 @@ from functions.aws.jobs import Jobs
 from functions.aws.ledger import Ledger
 from functions.aws.objects import Objects
 from functions.aws.registry import Registry
+from functions.aws.scaling import ScalableTargets
 from functions.aws.schedules import Schedules
 from functions.definition import Deployed
 from functions.drops import Checked, Dataset, Folder
@@ -43,12 +45,14 @@ from tests.fakes.account.messages import Answer, Asked, RefusedError
 from tests.fakes.account.recent import Recent
 from tests.fakes.account.registry import Registry as RegistryOfAws
 from tests.fakes.account.s3 import S3
+from tests.fakes.alarms import FakeAlarms
 from tests.fakes.bus import Envelope
 from tests.fakes.calls import CrashError
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.endpoints import _Fleet
 from tests.fakes.objects import FakeObjects
+from tests.fakes.scaling import FakeScaling
 from tests.fakes.stage import SWEEP_EVERY, Stage
 from tests.simulation.callsites import Mode, Site, calling
 from tests.simulation.chaos import Chaos
@@ -183,6 +187,8 @@ class Real:
     endpoints: Endpoints
     inventory: Inventory
     traffic: TrafficMetrics
+    alarms: Alarms
+    scaling: ScalableTargets
 
     max_running = 20
 
@@ -223,6 +229,8 @@ def real(
         endpoints=Endpoints(client("sagemaker"), client("sagemaker-runtime"), NAMES),
         inventory=Inventory(client("sagemaker"), NAMES),
         traffic=TrafficMetrics(client("cloudwatch"), NAMES),
+        alarms=FakeAlarms(),
+        scaling=FakeScaling(),
     )
 
 
@@ -256,7 +264,7 @@ class WiredWorld(World):
         self.unit = ""
         """Whose turn it is."""
         self._mode: Mode | None = None
-        super().__init__(AtCalls(0), tell=tell, thrift=thrift)
+        super().__init__(AtCalls(0), tell=tell, thrift=thrift, strategy="stepped")
 
     def _cast(self, deployed: Deployed) -> None:
         super()._cast(deployed)

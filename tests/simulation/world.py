@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -17,11 +18,14 @@ from functions.jobs import JobStatus
 from functions.ledger import RolloutRecord, RunRecord
 from functions.orphans import INSPECTED_EVERY
 from functions.registry import Approval, Version
+from functions.scaling import Scaling
 from tests.builders import MODEL, NAMES, NOON, a_deployed
+from tests.fakes.alarms import FakeAlarms
 from tests.fakes.bus import Envelope
 from tests.fakes.definitions import FakeDefinitions
 from tests.fakes.drops import FakeDrops
 from tests.fakes.objects import FakeObjects
+from tests.fakes.scaling import FakeScaling
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.stage import COMES_AGAIN, SWEEP_EVERY, Stage, asks_back, routed_to
 from tests.simulation.chaos import Chaos, Fault
@@ -48,28 +52,33 @@ _TRIES = 3
 _DEEPEST = 2
 _LATE = (60, 600, 3600, 6 * 3600, 24 * 3600)
 _AGAIN = (*COMES_AGAIN, ClientError, NoRoomError, ReadTimeoutError, RefusedError)
-_QUICK = {
-    "steps": [50, 100],
-    "bake": "5m",
-    "look": "3m",
-    "min_requests": 20,
-    "promote_requests": 100,
+_QUICK = {"bake": "5m", "look": "3m", "min_requests": 20, "promote_requests": 100}
+STRATEGIES: Mapping[str, Mapping[str, Any]] = {
+    "stepped": {"strategy": "stepped", "steps": [50, 100]},
+    "all_at_once": {"strategy": "all_at_once"},
+    "guardrail": {"strategy": "guardrail"},
 }
+_SCALED = 0.3
+"""How often a person has the first champion scaled."""
+_GUARDS_WORK = 0.8
+"""How often guardrails see a version that fails before it has all traffic."""
 Action = Callable[[], None]
 
 
 @cache
-def deployed(approval: str, thrift: str, *, raised: bool = False) -> Deployed:
+def deployed(
+    approval: str, thrift: str, strategy: str = "stepped", *, raised: bool = False
+) -> Deployed:
     """The one model of every world."""
     training = dict(GUARDS[thrift])
     if raised:
         training["budget"] = {**training.get("budget", {}), "prices": RAISED}
     return a_deployed(
-        rollout=_QUICK,
+        rollout={**_QUICK, **STRATEGIES[strategy]},
         watch={"keep_warm": "10m"},
         gates={"approval": approval},
         training=training,
-        serving={"instances": TYPES},
+        serving={"instances": TYPES, "count": 2 if strategy == "guardrail" else 1},
     )
 
 
@@ -88,9 +97,11 @@ class World(Stage):
         *,
         tell: Callable[[str], None] | None = None,
         thrift: str | None = None,
+        strategy: str | None = None,
     ) -> None:
         self.chaos = chaos
         self.thrift = thrift
+        self.strategy = strategy
         self.random = self.chaos.random
         self.turns = 0
         self._moments: list[tuple[datetime, int, str, Action]] = []
@@ -121,7 +132,8 @@ class World(Stage):
         self.approval = self.random.choice(["auto", "auto", "human"])
         self.thrift = self.thrift or self.random.choice(list(GUARDS))
         self.max_running = self.random.choice([1, 20])
-        self.definitions = FakeDefinitions(deployed(self.approval, self.thrift), calls=self.calls)
+        self.strategy = self.strategy or self.random.choice([*STRATEGIES, "stepped"])
+        self.definitions = FakeDefinitions(self._deployed(), calls=self.calls)
         self.spending = Spending(
             self.ledger,
             self.jobs,
@@ -129,6 +141,7 @@ class World(Stage):
             most_running=lambda: self.max_running,
             hold=hold,
         )
+        self._cast_scaling()
         self.traffic = LivingTraffic(
             self.calls, self.endpoints, silent=lambda: self.now < self.quiet_until
         )
@@ -152,6 +165,15 @@ class World(Stage):
         self.ledger.watch = self.invariants.written
         self.endpoints.watch = self._fleet_asked
         self.registry.watch = self._version_told
+
+    def _cast_scaling(self) -> None:
+        self.alarms = FakeAlarms(self.calls)
+        self.scaling = FakeScaling(self.calls)
+        self.scaled = self.random.random() < _SCALED
+
+    def _deployed(self, *, raised: bool = False) -> Deployed:
+        strategy = self.strategy or "stepped"
+        return deployed(self.approval, self.thrift or "none", strategy, raised=raised)
 
     # time
 
@@ -322,7 +344,11 @@ class World(Stage):
         endpoint = self.endpoints.endpoints.get(model)
         moved = endpoint is not None and endpoint.then is not None and endpoint.now is not None
         wanted = endpoint.then.config if endpoint and endpoint.then else ""
-        if moved and self.chaos.happens(Fault.DEPLOY_SILENT, state=self.phase()):
+        if moved and self._guarded(model):
+            said = self.random.choice(["", "One or more alarms are in ALARM state"])
+            self.endpoints.give_up(model, said)
+            self.invariants.undeployed(wanted)
+        elif moved and self.chaos.happens(Fault.DEPLOY_SILENT, state=self.phase()):
             self.endpoints.give_up(model)
             self.invariants.undeployed(wanted)
         elif moved and self.chaos.happens(Fault.DEPLOY_FAILED, state=self.phase()):
@@ -332,7 +358,22 @@ class World(Stage):
             self.endpoints.strand(model)
         else:
             self.endpoints.settle(model)
+        self._remember(model)
         self._alarms_ring(model)
+
+    def _guarded(self, model: str) -> bool:
+        """Whether guardrails see that what comes is bad; they may also miss it."""
+        coming = self.endpoints.endpoints[model].then
+        bad = coming is not None and self.traffic.bad & set(coming.versions.values())
+        return bool(bad and coming and coming.guard and self.random.random() < _GUARDS_WORK)
+
+    def _remember(self, model: str) -> None:
+        """Who stands where from now on."""
+        endpoint = self.endpoints.endpoints.get(model)
+        if endpoint is not None and endpoint.now is not None:
+            if self.scaled and not self.traffic.stood:
+                self.scaling.targets["blue"] = Scaling(variant="blue", least=1, most=3)
+            self.traffic.stood.append((self.now, endpoint.now.versions))
 
     def _is_stranded(self, model: str, *, moved: bool) -> bool:
         """Whether another fleet neither comes nor goes."""
@@ -343,9 +384,9 @@ class World(Stage):
         return other and self.chaos.happens(Fault.ROLLBACK_FAILED, state=self.phase())
 
     def _fleet_asked(
-        self, model: str, before: Mapping[int, int], weights: Mapping[int, int]
+        self, model: str, before: Mapping[int, int], weights: Mapping[int, int], *, alone: bool
     ) -> None:
-        self.invariants.asked(model, before, weights)
+        self.invariants.asked(model, before, weights, alone=alone)
         self.hands.asked(model, self.now)
 
     def _alarms_ring(self, model: str) -> None:
@@ -445,8 +486,7 @@ class World(Stage):
 
     def raise_prices(self) -> None:
         """A person writes higher prices into model.toml and deploys."""
-        raised = deployed(self.approval, self.thrift or "none", raised=True)
-        self.definitions.deployed[MODEL] = raised
+        self.definitions.deployed[MODEL] = self._deployed(raised=True)
 
     def _later(self, action: Action) -> None:
         longest = self.random.choice([20, 20, 600])
@@ -460,6 +500,11 @@ class World(Stage):
 
     def _at_rest(self) -> None:
         hold(not self.open(), "L4", f"still open: {[f'{r.kind} {r.key}' for r in self.open()]}")
+        champion = self.endpoint.champion
+        known = self.traffic.stood and not (self.hands.left or self.hands.gone)
+        if self.scaled and champion is not None and known:
+            scaled = champion.variant in self.scaling.targets
+            hold(scaled, "S5", f"v{champion.version} is not scaled any more")
         self.hands.at_rest()
         self.invariants.at_rest(
             serving={} if self.hands.left or self.hands.gone else self.serving,

@@ -139,11 +139,11 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(
 @pytest.mark.parametrize(
     ("sections", "where"),
     [
-        ({"rollout": {"steps": []}}, "[rollout]: "),
-        ({"rollout": {"steps": [5, 50]}}, "[rollout]: "),
-        ({"rollout": {"steps": [50, 5, 100]}}, "[rollout]: "),
-        ({"rollout": {"steps": [0, 100]}}, "[rollout]: "),
-        ({"rollout": {"steps": [100, 100]}}, "[rollout]: "),
+        ({"rollout": {"steps": []}}, "[rollout.steps]: "),
+        ({"rollout": {"steps": [5, 50]}}, "[rollout.steps]: "),
+        ({"rollout": {"steps": [50, 5, 100]}}, "[rollout.steps]: "),
+        ({"rollout": {"steps": [0, 100]}}, "[rollout.steps]: "),
+        ({"rollout": {"steps": [100, 100]}}, "[rollout.steps]: "),
         ({"rollout": {"bake": "soon"}}, "'soon' is not a duration"),
         ({"rollout": {"bake": "0s"}}, "[rollout.bake]: "),
         ({"rollout": {"bake": float("inf")}}, "[rollout.bake]: "),

@@ -11,6 +11,7 @@ from functions.endpoint import Placement
 from functions.ledger import RETRY_AFTER, RolloutRecord, RolloutState, RunState
 from functions.machines import RunNews
 from functions.registry import Approval, Version
+from functions.standing import placements
 from functions.start_rollout.decide import (
     SHOWN_WITHIN,
     AskLater,
@@ -25,7 +26,6 @@ from functions.start_rollout.decide import (
     Stay,
     TakeBack,
     decide,
-    placements,
 )
 from functions.start_rollout.records import Written, left_by
 from tests.builders import (
@@ -79,7 +79,7 @@ def test_the_challenger_begins_without_traffic() -> None:
 
     begin = Begin(CHALLENGER, a_champion(1), closes=None, run=APPROVED)
 
-    assert begin.placements == (placed("blue", 1, 100), placed("green", 2, 0))
+    assert begin.placements(1) == (placed("blue", 1, 100), placed("green", 2, 0))
     assert placements(None, a_champion(2)) == (placed("blue", 2, 100),)
 
 
@@ -215,7 +215,7 @@ def test_a_rollout_that_was_not_finished_placing_is_placed_again() -> None:
 
     assert step == Resume(own)
     assert isinstance(step, Resume)
-    assert [p.version for p in step.placements] == [1, 2]
+    assert [p.version for p in placements(step.rollout.champion, step.rollout.challenger)] == [1, 2]
 
 
 def test_a_rollout_whose_traffic_is_wanted_back_is_not_placed_again() -> None:

@@ -93,6 +93,6 @@ def test_with_nobody_in_line_nobody_is_called() -> None:
     ],
 )
 def test_waiting_never_cuts_a_bake_short(due: object, later: object) -> None:
-    written = looked_at_later(Wait("the endpoint is Updating"), a_rollout(due_at=due), NOON)
+    written = looked_at_later(Wait("an update"), a_rollout(due_at=due), NOON)
 
     assert written.rollout.due_at == later

@@ -105,6 +105,7 @@ ASKED: list[tuple[Record, Event | None]] = [
         ),
     ),
     (a_rollout(state=RolloutState.COMPLETED), None),
+    (a_rollout(state=RolloutState.STOPPED), None),
     (an_endpoint(waiting=3), VersionApproved(model="digits", version=3)),
     (an_endpoint(), None),
 ]
