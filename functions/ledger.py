@@ -38,6 +38,9 @@ STUCK_AFTER = timedelta(hours=1)
 ASK_PERSON_AFTER = timedelta(hours=1)
 """How often the sweep asks whether a person has decided: their word may have been lost."""
 
+MOST_RESTORES = 3
+"""How often the champion is placed alone before a stranded endpoint is left to a person."""
+
 LONGEST_LINE = 1000
 """How many approved versions wait for an endpoint at most: days of approvals in one rollout."""
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from events.catalog import PersonPaged
 from events.words import Reason
-from functions.ledger import EndpointRecord, Record, RolloutRecord, RunRecord
+from functions.ledger import MOST_RESTORES, EndpointRecord, Record, RolloutRecord, RunRecord
 from functions.machines import RolloutState, RunState
 from functions.names import Names, rollout_id
 
@@ -83,8 +83,8 @@ def owns_endpoint(endpoint: EndpointRecord | None) -> bool:
     return endpoint is not None and (endpoint.champion or endpoint.rollout) is not None
 
 
-def owns_config(rollout: RolloutRecord | None, found: Found) -> bool:
-    """Whether a rollout asked for it; one that placed its champion alone made more of them.
+def owns_config(rollout: RolloutRecord | None, found: Found, names: Names) -> bool:
+    """Whether a rollout asked for it, or its version was placed alone by it since.
 
     A champion is given the endpoint alone before guardrails let its place be taken.
     """
@@ -93,7 +93,21 @@ def owns_config(rollout: RolloutRecord | None, found: Found) -> bool:
     asked = {rollout.config, rollout.before, rollout.returns_to, *rollout.tried}
     guarded = rollout.definition.rollout.strategy == "guardrail" and rollout.state in _PROMOTED
     stands_alone = guarded and found.versions == (rollout.version,)
-    return rollout.restores > 0 or found.name in asked or stands_alone
+    return found.name in asked or found.name in _placed_alone(rollout, names) or stands_alone
+
+
+def _placed_alone(rollout: RolloutRecord, names: Names) -> set[str]:
+    """The configurations with its version alone that a later rollout may have restored."""
+    who = rollout.challenger
+    on_it: dict[str, object] = {who.variant: [who.version, who.model_digest]}
+    types = rollout.definition.serving.instances
+    plain: dict[str, object] = {}
+    machines = (plain, *[{**plain, "instance": each} for each in types])
+    return {
+        names.endpoint_config(rollout.model, {**on_it, **machine, "again": str(again)})
+        for machine in machines
+        for again in range(1, MOST_RESTORES + 1)
+    }
 
 
 def is_removed(found: Found, names: Names) -> bool:

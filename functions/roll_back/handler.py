@@ -14,6 +14,7 @@ from functions.aws.registry import Registry
 from functions.aws.scaling import ScalableTargets
 from functions.aws.world import World
 from functions.ledger import (
+    MOST_RESTORES,
     RETRY_AFTER,
     Champion,
     EndpointRecord,
@@ -33,7 +34,6 @@ from functions.roll_back.decide import (
     decide,
 )
 from functions.roll_back.records import (
-    MOST_RESTORES,
     began,
     freed,
     left,

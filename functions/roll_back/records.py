@@ -9,9 +9,6 @@ from functions.ledger import RETRY_AFTER, STUCK_AFTER, EndpointRecord, RolloutRe
 from functions.machines import RolloutNews
 from functions.roll_back.decide import Return
 
-MOST_RESTORES = 3
-"""How often the champion is placed alone before the endpoint is left to a person."""
-
 
 def began(outcome: Return, rollout: RolloutRecord, now: datetime) -> RolloutRecord:
     """The intent, before anything is moved."""

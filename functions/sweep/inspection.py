@@ -62,7 +62,7 @@ class Inspection:
 
     def _owned_config(self, found: Found) -> bool:
         """By a rollout; or by the endpoint, whoever brought it there."""
-        if any(owns_config(rollout, found) for rollout in self._rollouts(found)):
+        if any(owns_config(rollout, found, self.names) for rollout in self._rollouts(found)):
             return True
         model = model_of_config(found.name, self.names)
         view = self.endpoints.view(model) if model else None

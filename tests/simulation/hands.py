@@ -11,6 +11,7 @@ from events.catalog import PersonPaged
 from events.words import Reason
 from functions.jobs import JobStatus, JobView
 from functions.ledger import EndpointRecord, RolloutRecord, RolloutState
+from functions.orphans import OrphanRecord
 from tests.builders import MODEL, NAMES
 from tests.fakes.endpoints import FakeEndpoints
 from tests.fakes.jobs import FakeJobs
@@ -123,7 +124,10 @@ class Hands:
         """A page for each reason and record, and none without."""
         pages = {(e.about, e.reason) for e in self.said if isinstance(e, PersonPaged)}
         wanted = {(r.rollout, p) for r in self.ledger.all(RolloutRecord) for p in r.paged}
-        wanted |= {(f"processing job {each}", Reason.ORPHANED) for each in self.orphans}
+        forgotten = self.ledger.all(OrphanRecord)
+        wanted |= {(f"{each.what} {each.name}", Reason.ORPHANED) for each in forgotten}
+        unseen = set(self.orphans) - {each.name for each in forgotten}
+        self.hold(not unseen, "L4", f"{unseen} ran in no record, and nobody was told")
         self.hold(pages == wanted, "L3", f"paged for {pages}, noted are {wanted}")
         self.reached.update(f"paged {reason}" for _, reason in pages)
         for rollout in self.ledger.all(RolloutRecord):

@@ -17,6 +17,7 @@ from functions.ledger import (
     RunRecord,
     RunState,
 )
+from functions.orphans import OrphanRecord
 from functions.registry import Approval, Version
 from functions.step_rollout.decide import bake
 from tests.builders import MODEL, NAMES, NOON
@@ -301,7 +302,8 @@ class Invariants:
             ended = run.state not in {RunState.STARTING, RunState.TRAINING, RunState.EVALUATING}
             hold(ended, "L1", f"run {run.run} is {run.state}")
         names = {NAMES.training_job(MODEL, r.run, a + 1) for r in runs for a in range(r.attempt)}
-        hold(set(self._jobs.trainings) <= names, "S1", "a training job of no run")
+        forgotten = {orphan.name for orphan in self._ledger.all(OrphanRecord)}
+        hold(set(self._jobs.trainings) <= names | forgotten, "S1", "a training job of no run")
 
     def _marked(self, rollout: RolloutRecord) -> None:
         """Who was taken back says so in the registry, unless a person has spoken."""

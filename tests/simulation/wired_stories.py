@@ -217,7 +217,7 @@ def _forget(world: WiredWorld) -> None:
     for run, specs in (("a" * 12, kept.trainings), ("b" * 12, kept.evaluations)):
         kind = "t1" if specs is kept.trainings else "e1"
         name = f"{NAMES.prefix}-{MODEL}-{run}-{kind}"
-        specs[name] = one if specs is kept.trainings else next(iter(kept.evaluations.values()))  # type: ignore[index, assignment]  # either
+        specs[name] = one if specs is kept.trainings else next(iter(kept.evaluations.values()))  # type: ignore[assignment]  # either
         kept.views[name] = JobView(name=name, status=JobStatus.RUNNING)
         world.hands.orphans.append(name)
     aws.configs[f"{NAMES.prefix}-{MODEL}-0badcafe"] = next(iter(aws.configs.values()))
