@@ -17,7 +17,7 @@ from serving.batcher import Batcher
 from serving.columns import Columns, Rows
 from serving.log import Log
 from serving.messages import Abandon, Body, Request, Response
-from serving.metrics import Metrics
+from serving.metrics import CLASSES, Metrics
 from serving.pace import Pace
 from serving.parser import LARGE, MAX_WAITING, Parser
 from serving.payload import Payload
@@ -354,3 +354,43 @@ def test_the_metrics_are_text_that_prometheus_reads() -> None:
         "sluice_batch_seconds": "histogram",
         "sluice_predictions": "counter",
     }
+
+
+def test_the_metrics_say_what_a_version_answers_and_where_time_goes() -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    served = Served()
+    for rows in ([[1, 2]], [[1, 2], [3, 4]]):
+        served.ask("/invocations", body={"instances": rows})
+
+    text = served.ask("/metrics", method="GET").body.decode()
+
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in parser.text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["sluice_predictions_total", "2", "3"] == 2
+    assert samples["sluice_predictions_total", "2", "7"] == 1
+    phases = ("receive", "parse", "queue", "answer")
+    assert [samples["sluice_phase_seconds_count", phase] for phase in phases] == [2] * 4
+
+
+def test_classes_without_end_are_counted_together() -> None:
+    predictions = Metrics("digits", "2", "d").predictions
+    predictions.count(list(range(1000)))
+    predictions.count(['a "b"\n'])
+
+    lines = [line for line in predictions.lines() if not line.startswith("#")]
+
+    assert len(lines) == CLASSES + 1
+    assert lines[-1] == 'sluice_predictions_total{version="2",prediction="other"} 901'
+
+
+def test_numbers_are_counted_by_size() -> None:
+    predictions = Metrics("digits", "2", "d").predictions
+    predictions.count([-5.0, 0.5, 20.0])
+
+    text = "\n".join(predictions.lines())
+
+    assert 'sluice_prediction_value_bucket{version="2",le="0"} 1' in text
+    assert 'sluice_prediction_value_count{version="2"} 3' in text

@@ -52,7 +52,7 @@ class Hands:
             "other weights": self._weigh,
             "another configuration": self._configure,
             "deleted and made again": self._make_again,
-            "deleted": lambda _: self.endpoints.delete_by_hand(MODEL),
+            "deleted": self._delete,
         }
         name = self.random.choice(sorted(ways))
         ways[name](rollout)
@@ -84,6 +84,9 @@ class Hands:
         self.changed.append(config)
         variant = self.random.choice([champion.variant, "mine"])
         self.endpoints.configure_by_hand(MODEL, config, {variant: champion.version})
+
+    def _delete(self, _: RolloutRecord) -> None:
+        self.endpoints.delete_by_hand(MODEL)
 
     def _make_again(self, _: RolloutRecord) -> None:
         self.endpoints.make_by_hand(MODEL)

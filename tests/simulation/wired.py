@@ -19,6 +19,7 @@ from functions.aws.definitions import Definitions
 from functions.aws.drops import Drops, Examine
 from functions.aws.endpoints import Endpoints
 from functions.aws.evidence import TrafficMetrics
+from functions.aws.inventory import Inventory
 from functions.aws.jobs import Jobs
 from functions.aws.ledger import Ledger
 from functions.aws.objects import Objects
@@ -31,6 +32,7 @@ from functions.drops import Fault as DropFault
 from functions.endpoint import Traffic
 from functions.evidence import Entry
 from functions.ledger import RECORDS, Record
+from functions.orphans import OrphanRecord
 from functions.turn import Told, Turn
 from tests.builders import MODEL, NAMES
 from tests.fakes.account.account import Account
@@ -58,7 +60,7 @@ from tests.simulation.fakes import WatchedEndpoints, _by_version
 from tests.simulation.invariants import hold
 from tests.simulation.world import World, deployed
 
-_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord)
+_ALL: tuple[type[Record], ...] = (*RECORDS, AllowanceRecord, OrphanRecord)
 _KINDS = {record.kind: record for record in _ALL}
 _AFTER = frozenset({Mode.CRASH_AFTER, Mode.TIMED_OUT, Mode.LOST_ANSWER})
 _CODES = {
@@ -183,6 +185,7 @@ class Real:
     jobs: Jobs
     registry: Registry
     endpoints: Endpoints
+    inventory: Inventory
     traffic: TrafficMetrics
     alarms: Alarms
     scaling: ScalableTargets
@@ -224,6 +227,7 @@ def real(
         jobs=Jobs(client("sagemaker")),
         registry=Registry(client("sagemaker"), NAMES),
         endpoints=Endpoints(client("sagemaker"), client("sagemaker-runtime"), NAMES),
+        inventory=Inventory(client("sagemaker"), NAMES),
         traffic=TrafficMetrics(client("cloudwatch"), NAMES),
         alarms=FakeAlarms(),
         scaling=FakeScaling(),

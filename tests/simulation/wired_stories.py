@@ -10,9 +10,9 @@ from functools import partial
 from hashlib import sha256
 
 from events.catalog import TrainingRequested
-from functions.jobs import JobStatus
-from functions.ledger import RolloutRecord
-from tests.builders import MODEL, NOON
+from functions.jobs import JobStatus, JobView
+from functions.ledger import RolloutRecord, RolloutState
+from tests.builders import MODEL, NAMES, NOON
 from tests.fakes.account.dynamodb import Item, Key
 from tests.fakes.endpoints import FakeEndpoints, _Endpoint
 from tests.fakes.jobs import FakeJobs
@@ -202,6 +202,69 @@ def _mended(world: WiredWorld, key: Key) -> None:
     del world.dynamodb.items[key]
 
 
+def forgotten(world: WiredWorld) -> None:
+    """Jobs run and a configuration lies there that no record knows; the hour's pass finds them."""
+    _drop(world, "monday", 0.95, 0)
+    _at(world, 55, "", lambda: _forget(world))
+    for hour in (1, 2):
+        _at(world, 60 * hour, "", world.sweep)
+
+
+def _forget(world: WiredWorld) -> None:
+    """What a person, or a stage that is gone, has left."""
+    kept, aws = world.jobs, world.aws_endpoints
+    one = next(iter(kept.trainings.values()))
+    for run, specs in (("a" * 12, kept.trainings), ("b" * 12, kept.evaluations)):
+        kind = "t1" if specs is kept.trainings else "e1"
+        name = f"{NAMES.prefix}-{MODEL}-{run}-{kind}"
+        specs[name] = one if specs is kept.trainings else next(iter(kept.evaluations.values()))  # type: ignore[index, assignment]  # either
+        kept.views[name] = JobView(name=name, status=JobStatus.RUNNING)
+        world.hands.orphans.append(name)
+    aws.configs[f"{NAMES.prefix}-{MODEL}-0badcafe"] = next(iter(aws.configs.values()))
+
+
+def without_configuration(world: WiredWorld) -> None:
+    """The configuration of the endpoint is deleted before a step, and before a return."""
+    stories.drops(world, ("monday", 0.95, 0), ("tuesday", 0.97, 90))
+    for minute in range(95, 135, 2):
+        _at(world, minute, "", partial(_lacks, world))
+
+
+def _lacks(world: WiredWorld) -> None:
+    """Once the challenger has its first share it is deleted, and an alarm rings after the next."""
+    rollout = next((r for r in world.ledger.all(RolloutRecord) if r.version == 2), None)
+    if rollout is None or rollout.config not in world.aws_endpoints.configs:
+        return
+    if rollout.state is RolloutState.SHIFTING:
+        del world.aws_endpoints.configs[rollout.config]
+        if rollout.step:
+            world.alarm(rollout.challenger.variant)
+
+
+def stranded(world: WiredWorld) -> None:
+    """An update can neither end nor be taken back; the next one collapses altogether."""
+    stories.drops(world, ("monday", 0.95, 0), ("tuesday", 0.97, 90), ("wednesday", 0.98, 200))
+    for minute in range(91, 300):
+        _at(world, minute, "", lambda: _strands(world))
+
+
+def _strands(world: WiredWorld) -> None:
+    for rollout in world.ledger.all(RolloutRecord):
+        endpoint = world.endpoints.endpoints.get(MODEL)
+        waits = (
+            rollout.state is RolloutState.PROVISIONING
+            and rollout.rollout not in world.touched_by_story
+        )
+        if rollout.version == 1 or not waits or endpoint is None or endpoint.then is None:
+            continue
+        world.touched_by_story.add(rollout.rollout)
+        if rollout.version == 2:
+            world.endpoints.strand(MODEL)
+        else:
+            endpoint.now, endpoint.then, endpoint.failure = None, None, "no machines"
+            world.endpoints.tell(MODEL)
+
+
 STORIES: dict[str, Story] = {
     "one drop": Story(one_drop),
     "half-written": Story(half_written),
@@ -212,6 +275,9 @@ STORIES: dict[str, Story] = {
     "once more": Story(once_more),
     "code by hand": Story(code_by_hand),
     "unreadable": Story(unreadable),
+    "forgotten": Story(forgotten),
+    "without a configuration": Story(without_configuration),
+    "stranded": Story(stranded),
     "overtaken": Story(overtaken),
     "refusals": Story(stories.refusals),
     "rejection": Story(stories.rejection),

@@ -11,6 +11,7 @@ from functions.endpoint import Placement
 from functions.ledger import RETRY_AFTER, RolloutRecord, RolloutState, RunState
 from functions.machines import RunNews
 from functions.registry import Approval, Version
+from functions.standing import placements
 from functions.start_rollout.decide import (
     SHOWN_WITHIN,
     AskLater,
@@ -25,7 +26,6 @@ from functions.start_rollout.decide import (
     Stay,
     TakeBack,
     decide,
-    placements,
 )
 from functions.start_rollout.records import Written, left_by
 from tests.builders import (

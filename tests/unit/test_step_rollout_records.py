@@ -6,7 +6,7 @@ import pytest
 
 from events.catalog import RolloutStepDue, VersionApproved
 from functions.ledger import RETRY_AFTER, Champion, EndpointRecord, RolloutState
-from functions.step_rollout.decide import Hold, Promote, Shift
+from functions.step_rollout.decide import Hold, Promote, Shift, Wait
 from functions.step_rollout.records import (
     Written,
     bake_over,
@@ -93,6 +93,6 @@ def test_with_nobody_in_line_nobody_is_called() -> None:
     ],
 )
 def test_waiting_never_cuts_a_bake_short(due: object, later: object) -> None:
-    written = looked_at_later(a_rollout(due_at=due), NOON)
+    written = looked_at_later(Wait("an update"), a_rollout(due_at=due), NOON)
 
     assert written.rollout.due_at == later

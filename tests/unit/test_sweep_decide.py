@@ -105,6 +105,7 @@ ASKED: list[tuple[Record, Event | None]] = [
         ),
     ),
     (a_rollout(state=RolloutState.COMPLETED), None),
+    (a_rollout(state=RolloutState.STOPPED), None),
     (an_endpoint(waiting=3), VersionApproved(model="digits", version=3)),
     (an_endpoint(), None),
 ]
@@ -151,7 +152,12 @@ def test_a_record_with_nothing_to_ask_is_closed() -> None:
 
 
 def test_runs_that_wait_for_a_person_or_for_room_are_asked_for_without_a_write() -> None:
-    records = [*(a_run(state=state) for state in RunState), a_rollout(), a_drop(), an_endpoint()]
+    records: list[Record] = [
+        *(a_run(state=state) for state in RunState),
+        a_rollout(),
+        a_drop(),
+        an_endpoint(),
+    ]
 
     assert [r.state for r in records if isinstance(r, RunRecord) and waits(r)] == [
         RunState.PARKED,

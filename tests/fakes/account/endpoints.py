@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from functions.names import Names
-from tests.fakes.account.jobs import no_room
+from tests.fakes.account.jobs import MADE, no_room
 from tests.fakes.account.messages import Answer, Asked, Body, RefusedError, invalid, said
 from tests.fakes.account.recent import Recent
 from tests.fakes.endpoints import FakeEndpoints, _Endpoint, _Fleet
@@ -28,8 +28,13 @@ class Endpoints:
             "CreateEndpointConfig": self._create_endpoint_config,
             "CreateModel": self._create_model,
             "DeleteEndpoint": self._delete_endpoint,
+            "DeleteEndpointConfig": self._delete_endpoint_config,
             "DescribeEndpoint": self._describe_endpoint,
+            "DescribeEndpointConfig": self._describe_endpoint_config,
             "InvokeEndpoint": self._invoke_endpoint,
+            "ListEndpointConfigs": self._list_endpoint_configs,
+            "ListEndpoints": self._list_endpoints,
+            "ListModels": self._list_models,
             "UpdateEndpoint": self._update_endpoint,
             "UpdateEndpointWeightsAndCapacities": self._update_weights,
         }
@@ -48,6 +53,7 @@ class Endpoints:
             "EndpointName": self._names.endpoint(model),
             "EndpointConfigName": view.config,
             "EndpointStatus": view.status,
+            "CreationTime": MADE,
             "ProductionVariants": variants,
             **failed,
         }
@@ -97,6 +103,10 @@ class Endpoints:
         now = self._at_rest(model, arn, "update").now
         if now is None:
             raise invalid(f'Cannot update endpoint "{arn}".')
+        if self._kept.endpoints[model].stranded:
+            raise invalid(f'Cannot update endpoint "{arn}" in status UpdateRollbackFailed.')
+        if now.config not in self.configs:
+            raise invalid(f'Could not find endpoint configuration "{now.config}".')
         wanted = {
             each["VariantName"]: int(each["DesiredWeight"])
             for each in asked.body["DesiredWeightsAndCapacities"]
@@ -122,6 +132,28 @@ class Endpoints:
             raise invalid(f'Could not find endpoint "{arn}".')
         return said(told)
 
+    def _delete_endpoint_config(self, asked: Asked) -> Answer:
+        if self.configs.pop(asked.body["EndpointConfigName"], None) is None:
+            raise invalid("Could not find endpoint configuration.")
+        return said({})
+
+    def _describe_endpoint_config(self, asked: Asked) -> Answer:
+        found = self.configs.get(asked.body["EndpointConfigName"])
+        if found is None:
+            raise invalid("Could not find endpoint configuration.")
+        return said({**found, "CreationTime": MADE})
+
+    def _list_endpoint_configs(self, _: Asked) -> Answer:
+        named = [{"EndpointConfigName": name, "CreationTime": MADE} for name in self.configs]
+        return said({"EndpointConfigs": named})
+
+    def _list_endpoints(self, _: Asked) -> Answer:
+        told = [t for model in self._kept.endpoints if (t := self.told(model)) is not None]
+        return said({"Endpoints": told})
+
+    def _list_models(self, _: Asked) -> Answer:
+        return said({"Models": [{"ModelName": n, "CreationTime": MADE} for n in self.models]})
+
     def _invoke_endpoint(self, asked: Asked) -> Answer:
         model = self._names.model_of(asked.path.split("/")[2]) or ""
         endpoint = self._kept.endpoints.get(model)
@@ -142,7 +174,7 @@ class Endpoints:
         self._recent.changes(("endpoint", model), before)
         self._gain(model, fleet)
         endpoint = self._kept.endpoints[model]
-        endpoint.then, endpoint.asked = fleet, fleet.config
+        endpoint.then, endpoint.asked, endpoint.stranded = fleet, fleet.config, False
 
     def _at_rest(self, model: str, arn: str, verb: str) -> _Endpoint:
         endpoint = self._kept.endpoints.get(model)

@@ -8,6 +8,9 @@ from tests.fakes.account.messages import Answer, Asked, Body, RefusedError, inva
 from tests.fakes.account.recent import Recent
 from tests.fakes.jobs import FakeJobs
 
+MADE = 1_764_000_000.0
+"""When everything was made, for all that is told of it: long ago."""
+
 
 class Jobs:
     """Calls on the jobs of `kept`, which end when the world says so."""
@@ -20,6 +23,10 @@ class Jobs:
             "CreateTrainingJob": self._create_training_job,
             "DescribeProcessingJob": self._describe_processing_job,
             "DescribeTrainingJob": self._describe_training_job,
+            "ListProcessingJobs": self._list_processing_jobs,
+            "ListTrainingJobs": self._list_training_jobs,
+            "StopProcessingJob": self._stop,
+            "StopTrainingJob": self._stop,
         }
 
     def ends(self, name: str, before: JobView) -> None:
@@ -85,6 +92,24 @@ class Jobs:
 
     def _describe_processing_job(self, asked: Asked) -> Answer:
         return said(self._described("Processing", asked.body, self._kept.evaluations))
+
+    def _list_training_jobs(self, _: Asked) -> Answer:
+        return said({"TrainingJobSummaries": self._running("Training", self._kept.trainings)})
+
+    def _list_processing_jobs(self, _: Asked) -> Answer:
+        return said({"ProcessingJobSummaries": self._running("Processing", self._kept.evaluations)})
+
+    def _running(self, kind: str, known: dict[str, Any]) -> list[Body]:
+        names = [name for name in self._kept.running() if name in known]
+        status = {f"{kind}JobStatus": JobStatus.RUNNING.value, "CreationTime": MADE}
+        return [{f"{kind}JobName": name, **status} for name in names]
+
+    def _stop(self, asked: Asked) -> Answer:
+        name = asked.body.get("TrainingJobName") or asked.body["ProcessingJobName"]
+        if name not in self._kept.running():
+            raise invalid(f"The request was rejected because {name} is in status Stopped.")
+        self._kept.end(name, JobStatus.STOPPED)
+        return said({})
 
     def _described(self, kind: str, body: Body, known: dict[str, Any]) -> Body:
         name = body[f"{kind}JobName"]
