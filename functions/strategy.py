@@ -90,6 +90,8 @@ class Guardrail(Section):
                 f"{self.at_once(instances)} of {instances} instances are more than {high} percent;"
                 " write a smaller size, or a larger [serving] count",
             )
+        elif self.unit == "instances" and self.size * 100 < low * instances:
+            yield "size", f"{self.size} of {instances} instances are less than {low} percent"
         if self.type == "rolling" and self.termination_wait:
             yield "termination_wait", "rolling ends old instances as it goes; leave it out"
         if self.waits(instances) >= self.timeout:

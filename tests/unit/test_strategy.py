@@ -63,6 +63,7 @@ def test_what_cannot_be_done_is_refused_with_its_key(keys: dict[str, Any], said:
         ({"type": "rolling", "size": 4}, "size]: rolling takes 5 to 50 percent, not 4"),
         ({"size": 0}, "size]: Input should be greater than or equal to 1"),
         ({"size": 3, "unit": "instances"}, "size]: 3 of 4 instances are more than 50 percent"),
+        ({"type": "linear", "size": 51, "unit": "instances"}, "size]: 51 of 4 instances are more"),
         ({"wait": 3601}, "wait]: Input should be less than or equal to 3600"),
         ({"termination_wait": "2h"}, "termination_wait]: Input should be less than or equal"),
         ({"timeout": 599}, "timeout]: Input should be greater than or equal to 600"),
