@@ -16,6 +16,7 @@ import aws_cdk.aws_lambda as lambda_
 CORE = ("aws-lambda-powertools", "boto3", "opentelemetry-api", "pydantic")
 CHECKS = (*CORE, "duckdb")
 SERVICES = (
+    "application-autoscaling",
     "cloudwatch",
     "dynamodb",
     "events",

@@ -5,6 +5,7 @@ a mistake costs a line at deploy time and not a job.
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from functions import prices
 from functions.judgement import Evaluation, Gates, deciding, scores
 from functions.names import digest_of
 from functions.sections import Dollars, Instance, Pause, Seconds, Section, Text
-from functions.strategy import Fault, Rollout, Watch
+from functions.strategy import GOLDEN_FILE, LONGEST_GOLDEN, Fault, Rollout, Watch
 
 
 class DefinitionError(ValueError):
@@ -268,17 +269,41 @@ def read_definition(folder: Path) -> Definition:
             " starting with a letter"
         )
     try:
-        return definition_from(tomllib.loads(path.read_bytes().decode()), where=str(path))
+        table = tomllib.loads(path.read_bytes().decode())
+        faults = tuple(_take_golden(folder, table))
+        return definition_from(table, where=str(path), also=faults)
     except FileNotFoundError:
         raise DefinitionError(f"{path}: no such file; a model needs a model.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(f"{path}: not valid TOML: {error}") from error
 
 
-def definition_from(table: Mapping[str, Any], *, where: str) -> Definition:
+def _take_golden(folder: Path, table: dict[str, Any]) -> Iterator[Fault]:
+    """The golden requests of the file beside `model.toml`, put into its table."""
+    rollout = table.setdefault("rollout", {})
+    named = rollout.get("golden") if isinstance(rollout, dict) else None
+    path = folder / (named if isinstance(named, str) and named else GOLDEN_FILE)
+    if not named and not path.is_file():
+        return
+    try:
+        text = path.read_text("utf-8")
+        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except OSError as error:
+        yield "rollout.golden", f"{path}: {error.strerror}; write it, or leave the key out"
+    except ValueError as error:
+        yield "rollout.golden", f"{path}: not a JSON object a line: {error}"
+    else:
+        if len(text) > LONGEST_GOLDEN:
+            yield "rollout.golden", f"{path}: {len(text)} characters; {LONGEST_GOLDEN} are the most"
+        rollout["requests"] = lines
+
+
+def definition_from(
+    table: Mapping[str, Any], *, where: str, also: Sequence[Fault] = ()
+) -> Definition:
     """Check a parsed `model.toml`; raises DefinitionError with every fault and its remedy."""
     given = {key: _fixed(value) for key, value in table.items()}
-    faults = [*_apart(given), *_together(given)]
+    faults = [*also, *_apart(given), *_together(given)]
     if faults:
         raise DefinitionError(f"{where}: {_all_of(faults)}")
     return Definition.model_validate(given)

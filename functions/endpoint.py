@@ -148,6 +148,20 @@ class Arms:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What a golden probe is to be answered by, and with."""
+
+    digest: str = ""
+    """Of the model; empty where any will do."""
+    predictions: tuple[float, ...] = ()
+    """One to each question; none where only the form of the answer is known."""
+    tolerance: float = 0.0
+
+
+ANY_ANSWER = Expected()
+
+
+@dataclass(frozen=True)
 class Probe:
     """The answer to a golden probe: a request made on purpose to one variant."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 from math import ceil
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -21,6 +21,10 @@ _LONGEST_BAKES = 15 * 86400
 """So long CloudWatch tells metrics by the minute."""
 _PERCENT = {"canary": (1, 50), "linear": (10, 50), "rolling": (5, 50)}
 """What SageMaker takes as the size of a move, of all instances."""
+GOLDEN_FILE = "golden.jsonl"
+LONGEST_GOLDEN = 4096
+MOST_GOLDEN = 16
+"""They travel in the model's parameter, which takes 8 KB in all, and in every rollout."""
 GUARDRAILS_DROPPED = (
     "SageMaker silently drops its guardrails there and updates all at once, without a bake;"
     ' write strategy = "stepped"'
@@ -86,6 +90,8 @@ class Guardrail(Section):
                 f"{self.at_once(instances)} of {instances} instances are more than {high} percent;"
                 " write a smaller size, or a larger [serving] count",
             )
+        elif self.unit == "instances" and self.size * 100 < low * instances:
+            yield "size", f"{self.size} of {instances} instances are less than {low} percent"
         if self.type == "rolling" and self.termination_wait:
             yield "termination_wait", "rolling ends old instances as it goes; leave it out"
         if self.waits(instances) >= self.timeout:
@@ -94,6 +100,13 @@ class Guardrail(Section):
                 f"{self.timeout:.0f} s are no more than the waits, which come to"
                 f" {self.waits(instances):.0f} s; write more, or shorter waits",
             )
+
+
+class Golden(Section):
+    """A request whose answer is known: one line of `golden.jsonl`."""
+
+    instance: tuple[float, ...] = Field(min_length=1)
+    prediction: float
 
 
 class Rollout(Section):
@@ -121,7 +134,23 @@ class Rollout(Section):
     """How often the arms are compared within a bake; bad news does not wait for its end."""
     dry_run: tuple[Rule, ...] = ()
     """Comparisons that only tell what they would have done: `errors`, `refused`, `slower`."""
+    golden: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$|^$")
+    """File beside `model.toml` with golden requests, one `{"instance": […], "prediction": …}` a
+    line; without a word `golden.jsonl`, if it is there. Else the first rows of the dataset are
+    asked, and only the form of the answers is looked at."""
+    tolerance: float = Field(default=0.0, ge=0)
+    """How far an answer may lie from the recorded one."""
+    requests: tuple[Golden, ...] = Field(default=(), max_length=MOST_GOLDEN)
+    """What stands in that file; 16 requests at most."""
     guardrail: Guardrail = Guardrail()
+
+    def questions(self, recorded: object) -> tuple[list[Any], tuple[float, ...]]:
+        """What a golden probe asks, and the answers as far as they are known."""
+        if self.requests:
+            asked = [list(each.instance) for each in self.requests]
+            return asked, tuple(each.prediction for each in self.requests)
+        known = recorded.get("instances", []) if isinstance(recorded, dict) else []
+        return known, ()
 
     @property
     def stairs(self) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from functions.endpoint import Expected
+
 _SHOWN = 100
 """Bytes of an answer that cannot be used."""
 
@@ -21,7 +23,28 @@ def fault_in(body: bytes, *, questions: int) -> str:
     return ""
 
 
+def disagreement(body: bytes, expected: Expected) -> str:
+    """Where a good answer lies farther from the recorded ones than it may; empty for nowhere."""
+    predictions = json.loads(body)["predictions"] if expected.predictions else []
+    for number, (said, known) in enumerate(zip(predictions, expected.predictions, strict=True), 1):
+        if not isinstance(said, int | float) or abs(said - known) > expected.tolerance:
+            return f"golden request {number}: {said!r} instead of {known:g}"
+    return ""
+
+
+def other_model(attributes: str, expected: Expected) -> str:
+    """What is wrong with the model's digest in the attributes; a container may send none."""
+    digest = _said(attributes).get("digest", "")
+    if not expected.digest or expected.digest.startswith(digest):
+        return ""
+    return f"the model with digest {digest} answered, not {expected.digest[: len(digest)]}"
+
+
+def _said(attributes: str) -> dict[str, str]:
+    return dict(part.strip().split("=", 1) for part in attributes.split(";") if "=" in part)
+
+
 def version_in(attributes: str) -> int | None:
     """The `version=2` of the attributes the container sends with each answer."""
-    said = dict(part.split("=", 1) for part in attributes.split(";") if "=" in part)
+    said = _said(attributes)
     return int(said["version"]) if said.get("version", "").isdecimal() else None

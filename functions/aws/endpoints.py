@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.aws.answers import fault_in, version_in
+from functions.aws.answers import disagreement, fault_in, other_model, version_in
 from functions.aws.guardrails import deployment_config
 from functions.aws.refusals import (
     NOT_DONE,
@@ -18,7 +18,16 @@ from functions.aws.refusals import (
     message,
     refusal,
 )
-from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe, Standing
+from functions.endpoint import (
+    ANY_ANSWER,
+    EndpointView,
+    Expected,
+    Guard,
+    Hardware,
+    Placement,
+    Probe,
+    Standing,
+)
 from functions.names import Names
 
 if TYPE_CHECKING:
@@ -153,7 +162,14 @@ class Endpoints:
             if refusal(error) is not Refusal.NOT_THERE:
                 _raise_sorted(error, what=f"endpoint {self._names.endpoint(model)}")
 
-    def probe(self, model: str, *, variant: str, instances: Sequence[object]) -> Probe:
+    def probe(
+        self,
+        model: str,
+        *,
+        variant: str,
+        instances: Sequence[object],
+        expected: Expected = ANY_ANSWER,
+    ) -> Probe:
         """Ask one variant a question whose form is known to be good, whatever its weight.
 
         Whatever comes back instead of as many predictions is a failed probe, never an error.
@@ -166,8 +182,11 @@ class Endpoints:
                 ContentType="application/json",
                 Body=json.dumps({"instances": list(instances)}).encode(),
             )
-            version = version_in(answer.get("CustomAttributes", ""))
-            fault = fault_in(answer["Body"].read(), questions=len(instances))
+            said = answer.get("CustomAttributes", "")
+            version = version_in(said)
+            body = answer["Body"].read()
+            fault = fault_in(body, questions=len(instances)) or other_model(said, expected)
+            fault = fault or disagreement(body, expected)
         except ClientError as error:
             fault = message(error)
         except BotoCoreError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.objects import Objects
-from functions.endpoint import EndpointView, Standing
+from functions.endpoint import EndpointView, Expected, Standing
 from functions.ledger import Champion, RolloutRecord
 from functions.names import VARIANTS
 from functions.places import Places
@@ -161,7 +161,10 @@ class Verified:
         folder = self.places.dataset(model, champion.dataset)
         golden = self.objects.read_json(f"{folder}/probe.json") or {}
         probe = self.endpoints.probe(
-            model, variant=champion.variant, instances=golden.get("instances", [])
+            model,
+            variant=champion.variant,
+            instances=golden.get("instances", []),
+            expected=Expected(champion.model_digest),
         )
         if not probe.ok or probe.version != champion.version:
             raise NotVerifiedError(

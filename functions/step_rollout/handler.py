@@ -16,7 +16,7 @@ from functions.aws.registry import Registry
 from functions.aws.scaling import ScalableTargets
 from functions.aws.schedules import Schedules
 from functions.aws.world import World
-from functions.endpoint import NO_TRAFFIC, Arms, Placement, Probe, Traffic
+from functions.endpoint import NO_TRAFFIC, Arms, Expected, Placement, Probe, Traffic
 from functions.ledger import Champion, EndpointRecord, RolloutRecord, RolloutState
 from functions.names import Names
 from functions.places import Places
@@ -274,11 +274,15 @@ class StepRollout:
 
     def _probe(self, rollout: RolloutRecord) -> Probe:
         folder = self.places.dataset(rollout.model, rollout.challenger.dataset)
-        golden = self.objects.read_json(f"{folder}/probe.json") or {}
+        plan = rollout.definition.rollout
+        recorded = None if plan.requests else self.objects.read_json(f"{folder}/probe.json")
+        instances, predictions = plan.questions(recorded)
+        digest = rollout.challenger.model_digest
         return self.endpoints.probe(
             rollout.model,
             variant=rollout.challenger.variant,
-            instances=golden.get("instances", []),
+            instances=instances,
+            expected=Expected(digest, predictions, plan.tolerance),
         )
 
 

@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 from events.foreign import EndpointChanged, status_spellings
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.refusals import MissingError, NoRoomError, RefusedError
-from functions.endpoint import EndpointView, Guard, Hardware, Placement, Probe, Standing
+from functions.endpoint import (
+    ANY_ANSWER,
+    EndpointView,
+    Expected,
+    Guard,
+    Hardware,
+    Placement,
+    Probe,
+    Standing,
+)
 from functions.names import Names
 from tests.fakes.bus import FakeBus
 from tests.fakes.calls import Calls
@@ -159,7 +168,14 @@ class FakeEndpoints(Endpoints):
                 raise EndpointBusyError(f"{model}: Cannot delete in-progress endpoint")
             endpoint.deleting = True
 
-    def probe(self, model: str, *, variant: str, instances: Sequence[object]) -> Probe:
+    def probe(
+        self,
+        model: str,
+        *,
+        variant: str,
+        instances: Sequence[object],
+        expected: Expected = ANY_ANSWER,
+    ) -> Probe:
         with self.calls.one("endpoints.probe"):
             endpoint = self.endpoints.get(model)
             now = endpoint.now if endpoint else None

@@ -1,6 +1,7 @@
 """The same content is the same bytes, and the bytecode in it is never checked again."""
 
 import os
+import re
 from pathlib import Path
 
 from cdk.bundling import CHECKS, CORE, SERVICES, compile_all, prune, write_zip
@@ -71,3 +72,15 @@ def test_what_varies_between_installs_is_dropped_and_licences_stay(tmp_path: Pat
 
 def test_no_lambda_carries_a_numeric_library() -> None:
     assert not {"torch", "numpy", "pandas"} & {*CORE, *CHECKS}
+
+
+def test_the_model_of_every_service_that_a_function_calls_is_kept() -> None:
+    adapters = Path(__file__).parents[2] / "functions"
+    called = {
+        service
+        for path in adapters.rglob("*.py")
+        for service in re.findall(r'client\("([a-z0-9-]+)"\)', path.read_text())
+    }
+
+    assert "sagemaker" in called
+    assert called <= set(SERVICES)

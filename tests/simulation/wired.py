@@ -373,8 +373,9 @@ class WiredWorld(World):
 
     def _gains(self, model: str, fleet: _Fleet) -> None:
         now = self.endpoints.endpoints[model].now
+        alone = len(fleet.versions) == 1
         self.endpoints.watch(
-            model, _by_version(now) if now else {}, _by_version(fleet), alone=False
+            model, _by_version(now) if now else {}, _by_version(fleet), alone=alone
         )
 
     def _published(self, event: Event) -> None:

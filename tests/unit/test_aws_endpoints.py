@@ -12,7 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 from functions.aws.clients import client
 from functions.aws.endpoints import EndpointBusyError, Endpoints
 from functions.aws.refusals import MissingError, RefusedError
-from functions.endpoint import Hardware, Placement, Probe, Standing
+from functions.endpoint import Expected, Hardware, Placement, Probe, Standing
 from tests.builders import MODEL, NAMES, NOON
 from tests.fakes.client import FakeClient, misshapen, refused
 
@@ -253,3 +253,26 @@ def test_a_configuration_that_is_asked_for_again_has_another_name() -> None:
     names = {endpoints().config_name(MODEL, STANDING.placements, again=n) for n in range(4)}
 
     assert len(names) == 4
+
+
+@pytest.mark.parametrize(
+    ("expected", "fault"),
+    [
+        (Expected(), ""),
+        (Expected("abcdef"), ""),
+        (Expected("abcdef", (0, 1)), ""),
+        (Expected("abcdef", (0, 1.4), tolerance=0.5), ""),
+        (Expected("abcdef", (0, 2)), "golden request 2: 1 instead of 2"),
+        (Expected("fedcba"), "the model with digest abc answered, not fed"),
+    ],
+)
+def test_a_golden_answer_comes_from_the_model_and_lies_near_the_recorded_one(
+    expected: Expected, fault: str
+) -> None:
+    runtime = answering(b'{"predictions": [0, 1]}', "version=2;digest=abc")
+
+    probe = endpoints(runtime=runtime).probe(
+        MODEL, variant="green", instances=[[1], [2]], expected=expected
+    )
+
+    assert (probe.ok, probe.message) == (not fault, fault)

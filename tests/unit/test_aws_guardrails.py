@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 from botocore.validate import validate_parameters
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.aws.guardrails import deployment_config
@@ -82,6 +82,7 @@ def test_rolling_is_asked_for_in_batches() -> None:
     }
 
 
+@example(Guardrail(type="linear", size=1, unit="instances"), 11)
 @given(PLANS, st.integers(2, 20))
 def test_what_model_toml_may_say_is_what_sagemaker_takes(plan: Guardrail, count: int) -> None:
     """By botocore's model, by the documented limits, and in as many moves as were counted."""

@@ -1,13 +1,15 @@
 """How traffic may be moved, and what is refused before anything changes."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.definition import DefinitionError, definition_from
+from functions.definition import DefinitionError, definition_from, read_definition
 from functions.strategy import Guardrail
 from tests.builders import a_definition
 
@@ -61,6 +63,7 @@ def test_what_cannot_be_done_is_refused_with_its_key(keys: dict[str, Any], said:
         ({"type": "rolling", "size": 4}, "size]: rolling takes 5 to 50 percent, not 4"),
         ({"size": 0}, "size]: Input should be greater than or equal to 1"),
         ({"size": 3, "unit": "instances"}, "size]: 3 of 4 instances are more than 50 percent"),
+        ({"type": "linear", "size": 51, "unit": "instances"}, "size]: 51 of 4 instances are more"),
         ({"wait": 3601}, "wait]: Input should be less than or equal to 3600"),
         ({"termination_wait": "2h"}, "termination_wait]: Input should be less than or equal"),
         ({"timeout": 599}, "timeout]: Input should be greater than or equal to 600"),
@@ -131,3 +134,47 @@ def test_a_wider_move_takes_no_more_of_them() -> None:
 
     assert moves == [10, 5, 4, 3, 2]
     assert all(a >= b for a, b in pairwise(moves))
+
+
+def written(folder: Path, golden: str | None, *, named: str = "") -> Path:
+    folder.mkdir()
+    key = f'[rollout]\ngolden = "{named}"\n' if named else ""
+    (folder / "model.toml").write_text(f'[data]\nfeatures = ["*"]\nclasses = 2\n{key}')
+    if golden is not None:
+        (folder / (named or "golden.jsonl")).write_text(golden)
+    return folder
+
+
+@pytest.mark.parametrize("named", ["", "known.jsonl"])
+def test_golden_requests_are_read_from_the_file_beside_the_definition(
+    tmp_path: Path, named: str
+) -> None:
+    line = '{"instance": [1, 2.5], "prediction": 1}\n'
+
+    rollout = read_definition(written(tmp_path / "digits", 2 * line, named=named)).rollout
+
+    assert rollout.questions(None) == ([[1, 2.5], [1, 2.5]], (1, 1))
+
+
+def test_without_golden_requests_the_first_rows_of_the_dataset_are_asked(tmp_path: Path) -> None:
+    rollout = read_definition(written(tmp_path / "digits", None)).rollout
+
+    assert rollout.questions({"instances": [[0.0]]}) == ([[0.0]], ())
+    assert rollout.questions(None) == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("golden", "named", "said"),
+    [
+        (None, "known.jsonl", "[rollout.golden]: "),
+        ("{", "", "[rollout.golden]: "),
+        ("\n" * 4097, "", "[rollout.golden]: "),
+        ('{"instance": [1]}', "", "[rollout.requests.0.prediction]: "),
+        ('{"instance": [], "prediction": 1}', "", "[rollout.requests.0.instance]: "),
+    ],
+)
+def test_a_golden_file_that_cannot_be_used_is_told_before_anything_changes(
+    tmp_path: Path, golden: str | None, named: str, said: str
+) -> None:
+    with pytest.raises(DefinitionError, match=re.escape(said)):
+        read_definition(written(tmp_path / "digits", golden, named=named))
