@@ -15,7 +15,7 @@ QUICK = {"steps": [50, 100], "bake": "5m", "min_requests": 20, "promote_requests
 
 
 def a_stage() -> Stage:
-    return Stage(rollout=QUICK, watch={"keep_warm": "10m"})
+    return Stage(rollout=QUICK, watch={"keep_warm": "10m"}, training={"stop_after": 0})
 
 
 def told_thrice(stage: Stage) -> None:

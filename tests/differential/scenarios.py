@@ -10,6 +10,8 @@ from functions.ledger import Record
 
 _TIMES = {"at", "since", "first_seen", "settled_at", "started_at", "ended_at", "step_since"}
 _TIMES |= {"traffic_since", "due_at", "traceparent", "revision", "chain", "outbox", "definition"}
+_TIMES |= {"dropped_at", "begun_at", "made_at", "short_since", "day", "cost", "spent"}
+"""What a job costs is its time."""
 _TEXTS = {"message"}
 """AWS's own words stand in them."""
 

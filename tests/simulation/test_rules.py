@@ -1,5 +1,7 @@
 """Worlds made rule by rule are safe, and what breaks one is told in the fewest rules."""
 
+import re
+
 import pytest
 
 from tests.simulation.mutants import MUTANTS, shrunk
@@ -18,7 +20,7 @@ def test_no_order_of_rules_breaks_a_world() -> None:
     [
         ("a drop without its marker counts as whole", "drops_in_pieces"),
         ("evidence forgets the event", "drops_"),
-        ("no capacity is a failure", "full=True"),
+        ("no capacity is a failure", "full=True|Fault.LIMIT"),
     ],
 )
 def test_a_planted_bug_is_told_in_its_shortest_story(bug: str, rule: str) -> None:
@@ -26,5 +28,5 @@ def test_a_planted_bug_is_told_in_its_shortest_story(bug: str, rule: str) -> Non
 
     story = shrunk(mutant)
 
-    assert any(rule in line for line in story), story
+    assert re.search(rule, "\n".join(story)), story
     assert len(story) <= 5

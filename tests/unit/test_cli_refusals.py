@@ -21,6 +21,7 @@ VERBS = [
     "drop",
     "invoke",
     "logs",
+    "plan",
     "rollback",
     "runs",
     "show",

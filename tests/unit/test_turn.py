@@ -40,7 +40,10 @@ def test_an_accepted_drop_puts_none_of_its_rows_or_files_into_the_log() -> None:
         (start_evaluation.Wait(), {}),
         (gate_model.Register(a_report(), gate_model.Approve("good")), {}),
         (start_rollout.Queue(2, behind="v1", run=a_run()), {"version": 2, "behind": "v1"}),
-        (start_rollout.TakeBack(a_rollout(), "no"), {"message": "no"}),
+        (
+            start_rollout.TakeBack(a_rollout(), "no"),
+            {"reason": "ASKED_BY_PERSON", "message": "no"},
+        ),
         (step_rollout.Shift(50, 1, "good"), {"weight": 50, "step": 1, "why": "good"}),
         (
             roll_back.Return(a_champion(), Reason.ALARM, "3 of 3"),
