@@ -10,7 +10,7 @@ SOURCES := bench bundles cdk cli demo docs events functions local serving tests 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check format lint types arch synth docs docs-fresh bench sim crashpoints mutants clean
+.PHONY: setup demo test check format lint types arch synth docs docs-fresh bench sim crashpoints mutants differential nemesis clean
 
 setup: $(READY) $(NODE)
 
@@ -79,6 +79,12 @@ crashpoints: setup  ## a fault at every call of a few stories; PAIRS=1 at every 
 
 mutants: setup  ## bugs planted on purpose: each has to be found
 	$(BIN)/python -m tests.simulation.mutants
+
+differential: setup  ## the same stories in memory and on the embedded AWS: one ledger
+	$(BIN)/python -m tests.differential
+
+nemesis: setup  ## real processes under load while everything goes wrong; the history is checked
+	$(BIN)/python -m bench.nemesis --seconds 90 --seed 3
 
 clean:
 	-@test -x $(BIN)/sluice && $(BIN)/sluice down --purge >/dev/null 2>&1

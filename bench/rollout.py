@@ -108,7 +108,7 @@ BARS: Sequence[tuple[Kind, str, Callable[[Sum], bool]]] = (
         lambda s: s.share("rolled back") >= 0.95,
     ),
     (
-        Kind("equal, 2 requests a minute", 2, hours=2.0),
+        Kind("equal, 30 requests a minute", 30, hours=2.0),
         "no promotion under the minimum",
         lambda s: min(s.answered("promoted"), default=_MINIMUM) >= _MINIMUM,
     ),

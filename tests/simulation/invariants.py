@@ -315,7 +315,8 @@ class Invariants:
     def _newest_had_its_turn(self, champion: int | None) -> None:
         """The newest version that was approved by the gate, or waited for a person, had its turn.
 
-        A person who approves what the gate refused is told by the registry's event alone.
+        A person who approves what the gate refused is told by the registry's event alone; what was
+        never judged, because its run failed, gets no traffic whoever approves it (S4).
         """
         newest = max(
             (v.version for v in self._registry.versions.values() if self._ready(v)), default=0
@@ -326,7 +327,8 @@ class Invariants:
     def _ready(self, version: Version) -> bool:
         (run,) = (r for r in self._ledger.all(RunRecord) if r.run == version.run)
         overruled = version.version in self._sights.touched and run.state is RunState.REJECTED
-        return version.approval is Approval.APPROVED and not overruled
+        unjudged = run.state is RunState.FAILED
+        return version.approval is Approval.APPROVED and not (overruled or unjudged)
 
     def _chained(self) -> None:
         found = verified(self._ledger.logs())
