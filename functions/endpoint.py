@@ -62,6 +62,8 @@ class Hardware:
     role_arn: str
     instance: str
     max_batch: int
+    latency: float = 0.25
+    """Seconds that one answer should take at most: the container's batches are steered by it."""
     fallback: str = ""
     """The instance type where it is not the first choice: then the configuration is another one."""
     machine_image: str | None = None

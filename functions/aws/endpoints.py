@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import ProductionVariantTypeDef
     from types_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
 
+_LONGEST_ANSWER = 60_000
 _WEIGHT_PER_PERCENT = 1.0
 
 
@@ -210,6 +211,7 @@ class Endpoints:
                         "SLUICE_VERSION": str(placement.version),
                         "SLUICE_MODEL_DIGEST": placement.model_digest,
                         "SLUICE_MAX_BATCH": str(hardware.max_batch),
+                        "SLUICE_LATENCY_MS": str(_milliseconds(hardware.latency)),
                     },
                 },
             )
@@ -301,3 +303,8 @@ def _raise_sorted(error: NotDone, *, what: str) -> None:
 def _percent(weights: Mapping[str, float]) -> dict[str, int]:
     total = sum(weights.values())
     return {v: round(100 * w / total) if total else 0 for v, w in weights.items()}
+
+
+def _milliseconds(seconds: float) -> int:
+    """SageMaker waits no longer than that for an answer."""
+    return max(1, min(round(1000 * seconds), _LONGEST_ANSWER))

@@ -137,6 +137,7 @@ class Placing:
             instance=machines.instance,
             fallback=fallback(rollout),
             max_batch=rollout.definition.serving.max_batch,
+            latency=rollout.definition.serving.latency,
             machine_image=machines.machine_image,
         )
 

@@ -154,6 +154,22 @@ def test_a_machine_image_is_asked_for_only_when_there_is_one(image: str | None) 
     assert variant.get("InferenceAmiVersion") == image
 
 
+@pytest.mark.parametrize(
+    ("latency", "told"), [(0.05, "50"), (0.25, "250"), (0.0001, "1"), (3600.0, "60000")]
+)
+def test_the_container_is_told_its_latency_objective(latency: float, told: str) -> None:
+    place = Placement(variant="blue", version=2, artifact="s3://a/b", model_digest="d", weight=0)
+    hardware = Hardware("image", "role", "ml.g5.xlarge", max_batch=8, latency=latency)
+    sagemaker = FakeClient(
+        describe_endpoint=refused("ValidationException", "Could not find endpoint")
+    )
+
+    endpoints(sagemaker).place(MODEL, [place], hardware)
+
+    container = sagemaker.request("create_model")["PrimaryContainer"]
+    assert container["Environment"]["SLUICE_LATENCY_MS"] == told
+
+
 def test_the_question_is_json() -> None:
     runtime = answering(b'{"predictions": []}')
 
