@@ -23,3 +23,22 @@ def _what_is_asked_for(request: pytest.FixtureRequest) -> None:
     paid = os.environ.get("SLUICE_CONFORMANCE_COSTS") == "yes"
     if real and not paid and request.node.get_closest_marker("costs"):
         pytest.skip("costs money: set SLUICE_CONFORMANCE_COSTS=yes")
+
+
+@pytest.fixture
+def alarm(aws: Target) -> Iterator[str]:
+    """An alarm that nobody has set off."""
+    cloudwatch, name = aws.client("cloudwatch"), aws.name("alarm")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="conformance",
+        MetricName=name,
+        Statistic="Sum",
+        Period=3600,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )
+    yield name
+    cloudwatch.delete_alarms(AlarmNames=[name])

@@ -303,25 +303,6 @@ def _is_baking(hosting: Hosting) -> bool:
     return any(s["Status"] == "Baking" for v in variants for s in v.get("VariantStatus", []))
 
 
-@pytest.fixture
-def alarm(aws: Target) -> Iterator[str]:
-    """An alarm that nobody has set off."""
-    cloudwatch, name = aws.client("cloudwatch"), aws.name("alarm")
-    cloudwatch.put_metric_alarm(
-        AlarmName=name,
-        Namespace="conformance",
-        MetricName=name,
-        Statistic="Sum",
-        Period=3600,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="ignore",
-    )
-    yield name
-    cloudwatch.delete_alarms(AlarmNames=[name])
-
-
 @pytest.mark.costs
 @pytest.mark.parametrize(
     "deployment",

@@ -46,24 +46,6 @@ def hosting(aws: Target) -> Iterator[Hosting]:
         made.sagemaker.delete_endpoint(EndpointName=name)
 
 
-@pytest.fixture
-def alarm(aws: Target) -> Iterator[str]:
-    cloudwatch, name = aws.client("cloudwatch"), aws.name("alarm")
-    cloudwatch.put_metric_alarm(
-        AlarmName=name,
-        Namespace="conformance",
-        MetricName=name,
-        Statistic="Sum",
-        Period=3600,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="ignore",
-    )
-    yield name
-    cloudwatch.delete_alarms(AlarmNames=[name])
-
-
 def there(hosting: Hosting) -> bool:
     found = hosting.sagemaker.list_endpoints(NameContains=hosting.endpoint)["Endpoints"]
     return bool(found)
